@@ -1,0 +1,23 @@
+"""Where things lie, whatever the working directory of the caller is."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAPER = ROOT / "data" / "paper"
+RESULTS = ROOT / "data" / "results"
+EMBEDDED = ROOT / "data" / "fashion-mnist" / "fashion-mnist.npz"
+
+
+def runs_dir(given=""):
+    """Folder of checkpoints and histories: the one given, or ``runs/`` of the project."""
+    return Path(given).expanduser().resolve() if given else ROOT / "runs"
+
+
+def imagenet_dir(given=""):
+    """ImageNet's folder: the one given, else $RSLIB_DATA/imagenet or $RSLIB_DATA; None if absent."""
+    if given:
+        return Path(given).expanduser()
+    root = os.environ.get("RSLIB_DATA")
+    candidates = [Path(root) / "imagenet", Path(root)] if root else []
+    return next((c for c in candidates if (c / "train").is_dir()), None)
