@@ -1,6 +1,7 @@
-"""python -m rslib run|record: what the notebooks do, from a shell.
+"""python -m rslib run|record|render: what the notebooks do, from a shell.
 
-Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped (same command goes on).
+Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped (the same command
+goes on).
 """
 
 import argparse
@@ -35,7 +36,9 @@ def parser():
     run = commands.add_parser("run", help="train the rows of a study that have no result yet")
     run.add_argument("study", help="table1")
     run.add_argument("--scale", default="auto", help="auto, smoke, laptop, gpu or paper")
-    run.add_argument("--epochs", type=number, help="length of the long schedule; the paper's is 350")
+    run.add_argument(
+        "--epochs", type=number, help="length of the long schedule; the paper's is 350"
+    )
     run.add_argument("--seeds", type=number, default=1, help="runs a row: seeds 0 … n-1")
     run.add_argument("--rows", default="", help="ids or labels, with commas between; default all")
     run.add_argument("--dataset", default="", help="fashion-mnist, folder or imagenet")
@@ -43,11 +46,15 @@ def parser():
     run.add_argument("--runs-dir", default="", help="checkpoints and histories; default runs/")
     run.add_argument("--device", default="auto", help="auto, cpu or cuda")
     run.add_argument("--executor", default="local", choices=EXECUTORS, help=argparse.SUPPRESS)
-    run.add_argument("--no-reuse", dest="reuse", action="store_false", help="train anew and compare")
+    run.add_argument(
+        "--no-reuse", dest="reuse", action="store_false", help="train anew and compare"
+    )
     run.add_argument("--max-hours", type=number, help="refuse what would take longer")
     run.add_argument("--threads", type=number, default=1, help="CPU threads a process")
     run.add_argument("--workers", type=number, help="loader processes; default 0 on CPU")
     run.add_argument("--json", action="store_true", help="print the results, and nothing else")
+    render = commands.add_parser("render", help="execute notebooks in place, from what is recorded")
+    render.add_argument("names", nargs="*", help="e.g. table1; default all")
     record = commands.add_parser("record", help="copy finished runs to data/results")
     record.add_argument("study", help="table1")
     record.add_argument("--runs-dir", default="")
@@ -57,7 +64,7 @@ def parser():
 def main(words=None):
     options = parser().parse_args(words)
     try:
-        return {"run": run, "record": record}[options.command](options)
+        return {"run": run, "record": record, "render": render}[options.command](options)
     except InputError as error:
         return fail(error, BAD_INPUT)
     except KeyboardInterrupt:
@@ -91,6 +98,13 @@ def record(options):
 
     new = results.record(options.study, paths.runs_dir(options.runs_dir))
     print(f"{new} new results")
+    return DONE
+
+
+def render(options):
+    from rslib.render import render
+
+    render(options.names)
     return DONE
 
 

@@ -1,4 +1,4 @@
-"""A recipe is plain data: frozen dataclasses that can be changed, named, hashed and written down."""
+"""A recipe is plain data: frozen dataclasses that can be changed, hashed and written down."""
 
 import dataclasses
 import hashlib

@@ -32,10 +32,8 @@ def rates(optim, steps_per_epoch):
     """The learning rate of every step of a run, in order."""
     total = optim.epochs * steps_per_epoch
     warmup = round(optim.warmup_epochs * steps_per_epoch)
-    return [
-        learning_rate(step, total, peak=optim.peak_rate, warmup_steps=warmup, schedule=optim.schedule)
-        for step in range(total)
-    ]
+    shape = {"peak": optim.peak_rate, "warmup_steps": warmup, "schedule": optim.schedule}
+    return [learning_rate(step, total, **shape) for step in range(total)]
 
 
 def weight_decay_exposure(optim, steps_per_epoch):

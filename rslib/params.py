@@ -44,10 +44,9 @@ class Params:
         _whole("workers", self.workers, at_least=0, optional=True)
         if not isinstance(self.reuse, bool):
             raise InputError(f"reuse is {self.reuse!r}; give True or False")
-        if self.max_hours is not None:
-            number = isinstance(self.max_hours, int | float) and not isinstance(self.max_hours, bool)
-            if not (number and math.isfinite(self.max_hours) and self.max_hours > 0):
-                raise InputError(f"max_hours is {self.max_hours!r}; give a number above 0")
+        hours = self.max_hours
+        if hours is not None and not (type(hours) in (int, float) and 0 < hours < math.inf):
+            raise InputError(f"max_hours is {hours!r}; give a number above 0")
         object.__setattr__(self, "rows", _words("rows", self.rows))
 
     @property
@@ -93,5 +92,5 @@ def _words(name, value):
             value = [word.strip() for word in value.split(",") if word.strip()]
         value = [value] if isinstance(value, str) else value
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise InputError(f"{name} is {value!r}; give a list of row ids, e.g. '[\"cosine\", \"ema\"]'")
+        raise InputError(f'{name} is {value!r}; give a list of row ids, e.g. \'["cosine", "ema"]\'')
     return list(value)

@@ -15,7 +15,7 @@ def runs_dir(given=""):
 
 
 def imagenet_dir(given=""):
-    """ImageNet's folder: the one given, else $RSLIB_DATA/imagenet or $RSLIB_DATA; None if absent."""
+    """ImageNet's folder: as given, else $RSLIB_DATA/imagenet or $RSLIB_DATA; None if absent."""
     if given:
         return Path(given).expanduser()
     root = os.environ.get("RSLIB_DATA")

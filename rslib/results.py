@@ -134,6 +134,7 @@ def commit():
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "rslib", "data/fashion-mnist"))
+        changed = git("status", "--porcelain", "--", "rslib", "data/fashion-mnist")
+        return git("rev-parse", "HEAD"), bool(changed)
     except (subprocess.CalledProcessError, FileNotFoundError):
         return None, True

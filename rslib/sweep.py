@@ -56,7 +56,7 @@ def complete(plan, params, report=print):
 
 
 def announce(plan, pending, processes, params, report):
-    """Say what will be trained and how long it takes, from timed steps of its first and last run."""
+    """Say what will be trained and for how long, from timed steps of its first and last run."""
     torch.set_num_threads(params.threads)
     first, last = pending[0], pending[-1]
     an_image = (image_seconds(first, plan.device) + image_seconds(last, plan.device)) / 2
@@ -172,17 +172,17 @@ def share_out(plan, pending, params, processes, report):
     children = [start(plan, params) for _ in range(processes)]
     for child in children:
         threading.Thread(target=_attend, args=(child, todo, lines), daemon=True).start()
-    trouble, running = {}, processes
+    trouble, last, running = {}, {}, processes
     try:
         while running:
             child, line = lines.get()
             if line is None:
                 running -= 1
                 if child.wait():
-                    trouble.setdefault(child.returncode, last)
+                    trouble[child.returncode] = last.get(child, "no message")
             else:
                 report(line)
-                last = line
+                last[child] = line
     finally:  # also when a notebook is interrupted: let each save its checkpoint
         for child in children:
             child.terminate()

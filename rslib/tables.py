@@ -1,7 +1,7 @@
 """Results beside the paper, as pandas tables. Nothing here needs torch.
 
-What may stand beside what: at paper scale, our top-1 beside the paper's. At a reduced scale only the
-change that a row brings stands beside the paper's change. Smoke and shortened runs stand alone.
+What may stand beside what: at paper scale, our top-1 beside the paper's. At a reduced scale only
+the change that a row brings stands beside the paper's. Smoke and shortened runs stand alone.
 """
 
 from statistics import mean, stdev
@@ -38,7 +38,7 @@ def no_evidence(results):
 
 
 def frame(study, results, rows=None):
-    """A table of the study's rows (or those named by ``rows``, a list of ids), results of one protocol.
+    """A table of the study's rows (or those whose ids are in ``rows``) from one protocol's results.
 
     Columns: step, kind, then the paper's and ours as far as they may stand side by side; top-1 on
     the test images in percent, mean and standard deviation over seeds, n. Δ is the change from the
@@ -48,7 +48,8 @@ def frame(study, results, rows=None):
     for row in study.rows:
         scores, diverged = scores_of(study, row, results)
         if not rows or row.id in rows:
-            lines.append({"step": row.label, "kind": row.kind, **_line(row, scores, diverged, before, results)})
+            line = _line(row, scores, diverged, before, results)
+            lines.append({"step": row.label, "kind": row.kind, **line})
         before = scores
     return pd.DataFrame(lines)
 

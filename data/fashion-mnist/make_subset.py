@@ -42,7 +42,9 @@ def chosen(labels):
 
 def main(source="/usr/share/datasets/fashion-mnist"):
     source = Path(source)
-    images, labels = (read_idx(source / f"train-{k}-ubyte.gz") for k in ("images-idx3", "labels-idx1"))
+    images, labels = (
+        read_idx(source / f"train-{k}-ubyte.gz") for k in ("images-idx3", "labels-idx1")
+    )
     keep = chosen(labels)
     arrays = {
         "train_images": images[keep],

@@ -116,7 +116,7 @@ def solarize(pixels, magnitude, draw=CENTRED, wrap=False):
     """Invert values from int(256 M/10) on, so none at M >= 10; TF's uint8 wrapped it (C13)."""
     threshold = int(256 * magnitude / 10)
     threshold = threshold % 256 if wrap else threshold
-    return look_up(pixels, np.where(LEVELS >= threshold, 255 - LEVELS, LEVELS))
+    return look_up(pixels, np.where(threshold <= LEVELS, 255 - LEVELS, LEVELS))
 
 
 def color(pixels, magnitude, draw=CENTRED):

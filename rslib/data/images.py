@@ -100,13 +100,24 @@ def source(dataset, data_dir=""):
 
 
 def embedded():
-    """Fashion-MNIST: 4,000 + 10,000 grey images of 28 px, put on black 32×32, three equal channels."""
+    """Fashion-MNIST: 4,000 + 10,000 grey images of 28 px on black 32×32, three equal channels."""
     with np.load(paths.EMBEDDED) as stored:
         arrays = {name: stored[name] for name in EMBEDDED_SHA256}
     for name, expected in EMBEDDED_SHA256.items():
         if hashlib.sha256(arrays[name].tobytes()).hexdigest() != expected:
             raise InputError(f"{paths.EMBEDDED.name} is damaged ({name}): restore it from git")
-    classes = "t-shirt trouser pullover dress coat sandal shirt sneaker bag ankle-boot".split()
+    classes = [
+        "t-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle-boot",
+    ]
     splits = []
     for part, positions in (("train", arrays["train_positions"]), ("test", range(10_000))):
         grey = np.pad(arrays[f"{part}_images"], ((0, 0), (2, 2), (2, 2)))
@@ -157,8 +168,8 @@ def split(train, data):
     wanted = data.minival_images + data.train_images
     if len(train) < max(wanted, data.minival_images + 1):
         raise InputError(
-            f"{len(train)} training images are too few: this scale takes {data.minival_images} "
-            f"for minival and {data.train_images or 'at least 1'} for training; choose another scale"
+            f"{len(train)} training images are too few: this scale takes {data.minival_images} for "
+            f"minival and {data.train_images or 'at least 1'} for training; choose another scale"
         )
     held_out = balanced(train, data.minival_images, "minival")
     rest = train.take(sorted(set(range(len(train))) - set(held_out)))
@@ -178,10 +189,13 @@ def balanced(images, count, salt):
         classes.setdefault(label, []).append(position)
     turns = []
     for label, positions in classes.items():
-        digest = {p: hashlib.sha256(f"{salt}/{images.names[p]}".encode()).digest() for p in positions}
-        ranked = sorted(positions, key=digest.get)
+        ranked = sorted(positions, key=lambda p: _rank(f"{salt}/{images.names[p]}"))
         turns += [(turn, label, position) for turn, position in enumerate(ranked)]
     return sorted(position for _, _, position in sorted(turns)[:count])
+
+
+def _rank(name):
+    return hashlib.sha256(name.encode()).digest()
 
 
 def decode(path):
@@ -207,7 +221,9 @@ def check(splits, cache_dir, report):
     keep = sum(s.st_size for s in stats) <= IN_MEMORY
     remembered = None
     if files and not keep and cache_dir:
-        identity = sha256([[str(f), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)])
+        identity = sha256(
+            [[str(f), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)]
+        )
         remembered = Path(cache_dir) / f"checked-{identity[:16]}.json"
     if remembered and remembered.exists():
         digests = json.loads(remembered.read_text())
@@ -240,7 +256,7 @@ def check(splits, cache_dir, report):
 
 
 def _read(path, keep):
-    """(decoded image or the path, digest of the file); the digest is None for an unreadable file."""
+    """(decoded image or the path, digest of the file); an unreadable file has the digest None."""
     try:
         image = decode(path)
     except UnreadableImage:

@@ -25,9 +25,7 @@ class TrainView(Dataset):
         random = generator(*address)
         index = address[-1]
         image = self.images.image(index)
-        image = random_resized_crop(
-            image, random, self.data.resolution, (self.data.crop_area, 1.0)
-        )
+        image = random_resized_crop(image, random, self.data.resolution, (self.data.crop_area, 1.0))
         image = random_flip(image, random)
         if self.randaugment:
             image = self.randaugment(image, random)

@@ -1,4 +1,4 @@
-"""Networks behind one contract: ``features(x) -> {"c2": …, "c5": …}`` and ``forward(x) -> logits``."""
+"""Networks behind one contract: features(x) -> {"c2": …, "c5": …} and forward(x) -> logits."""
 
 from rslib.models.resnet import resnet, resnet_rs
 

@@ -7,7 +7,6 @@ know whether they look at images or at video.
 from collections import OrderedDict
 from typing import NamedTuple
 
-import torch
 from torch import nn
 from torchvision.ops import StochasticDepth
 
@@ -164,9 +163,9 @@ class ResNet(nn.Module):
         initialise(self, zero_gamma)
 
     def features(self, x):
-        """x (N, 3, H, W) float -> {"c2": (N, 256·width, H/4, W/4), …, "c5": (N, 2048·width, H/32, W/32)}.
+        """x (N, 3, H, W) float -> {"c2": (N, 256·width, H/s, W/s), …, "c5": (N, 2048·width, …)}.
 
-        The divisors are the stem's stride times 1, 2, 4 and 8.
+        s is the stem's stride; each later stage halves the sides, rounding up.
         """
         x = self.stem(x)
         maps = {}

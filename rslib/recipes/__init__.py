@@ -1,6 +1,6 @@
 """The paper's tables as data: rows that each carry a recipe and the number the paper printed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rslib.config import InputError, Recipe, evolve, suggest
 
@@ -61,7 +61,14 @@ def ladder(base, steps, *, top1, label, weights="raw"):
         before, changes = rows[-1], dict(changes)
         weights = changes.pop("weights", before.weights)
         paper = {"top1": top1, "delta": round(top1 - before.paper["top1"], 1)}
-        recipe = evolve(before.recipe, changes)
-        row = replace(before, id=id, label=label, kind=kind, recipe=recipe, weights=weights, paper=paper)
-        rows.append(row)
+        rows.append(
+            Row(
+                id=id,
+                label=label,
+                kind=kind,
+                recipe=evolve(before.recipe, changes),
+                weights=weights,
+                paper=paper,
+            )
+        )
     return tuple(rows)

@@ -1,7 +1,8 @@
 """Table 1: eleven rows, each adding one change to the one before (§5.1).
 
 The paper does not state the strengths of the rows in between; Table 8's for ResNet-RS-200 at 256
-pixels are the natural reading: label smoothing 0.1, stochastic depth 0.1, magnitude 15, dropout 0.25.
+pixels are the natural reading: label smoothing 0.1, stochastic depth 0.1, RandAugment magnitude 15,
+dropout 0.25.
 """
 
 from rslib.config import Recipe, evolve
@@ -50,7 +51,13 @@ TABLE_1 = Study(
                 {"regularization.randaugment": 15.0},
                 81.0,
             ),
-            ("dropout", "+ Dropout on FC", "regularization", {"regularization.dropout": 0.25}, 80.7),
+            (
+                "dropout",
+                "+ Dropout on FC",
+                "regularization",
+                {"regularization.dropout": 0.25},
+                80.7,
+            ),
             (
                 "weight-decay",
                 "+ Decrease weight decay",

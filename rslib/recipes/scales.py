@@ -1,4 +1,4 @@
-"""From paper scale to a scale that a laptop or one GPU can afford: one rule, written before any run.
+"""From paper scale to what a laptop or one GPU can afford: one rule, written before any run.
 
 The mechanism of the paper is overfitting, so a reduced scale keeps the epochs and shrinks the data:
 
@@ -56,7 +56,7 @@ SCALES = {
         crop_area=0.5,
         batch_size=32,
         peak_rate=0.05,
-        epochs=12,
+        epochs=8,
     ),
     "laptop": Scale(
         purpose="the whole table on two CPU cores",
