@@ -47,6 +47,8 @@ reuse: bool = True  # False trains anew and compares with the stored run
 max_hours: float = None  # Refuse what would take longer; None for no limit
 
 # %%
+from IPython.display import Markdown, display
+
 from rslib import collect, params, plot, tables
 from rslib.recipes.additive import TABLE_1
 
@@ -69,9 +71,12 @@ tables.paper_frame(TABLE_1)
 # written rule, in `rslib/recipes/scales.py`. One call trains the rows that have no result, or loads
 # what is recorded. "+ EMA of weights" needs no run of its own: every run keeps the average of its
 # weights, and the row reads it from the runs of the row above.
+#
+# Where no data set is named, the images are Fashion-MNIST, embedded in the project: real photographs,
+# but grey, put into three equal channels. So RandAugment's Color leaves them as they are, and at the
+# magnitudes used here (10 and more) Solarize has nothing left to invert.
 
 # %% tags=["scroll-output"]
-#papermill_description=TRAIN
 groups = collect.collect(TABLE_1, asked)
 
 # %% [markdown]
@@ -81,7 +86,7 @@ groups = collect.collect(TABLE_1, asked)
 
 # %%
 for results in groups:
-    print(tables.headline(results))
+    display(Markdown(tables.headline(results)))
     display(tables.frame(TABLE_1, results, asked.rows))
 
 # %% [markdown]

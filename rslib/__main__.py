@@ -80,16 +80,15 @@ def run(options):
     names = Params.__dataclass_fields__
     params = Params(**{name: value for name, value in vars(options).items() if name in names})
     say = (lambda line: print(line, file=sys.stderr)) if options.json else print
-    plan = runs.plan(options.study, params, say)
-    if params.executor == "worker":
-        sweep.serve(plan, params)
+    if params.executor == "worker":  # its parent has said all that planning has to say
+        sweep.serve(runs.plan(options.study, params, lambda line: None), params)
         return DONE
+    plan = runs.plan(options.study, params, say)
     found = sweep.complete(plan, params, say)
     if options.json:
         print(json.dumps(list(found.values()), indent=1, allow_nan=False))
     else:
-        rows = [row.id for row in plan.rows]
-        print(tables.text(STUDIES[plan.study], list(found.values()), rows))
+        print(tables.text(STUDIES[plan.study], list(found.values()), params.rows))
     return DIVERGED if any(r["status"] == "diverged" for r in found.values()) else DONE
 
 
@@ -110,8 +109,14 @@ def render(options):
 
 def fail_with(error):
     """Errors whose classes need torch are only looked for once torch is there."""
+    import torch
+
     from rslib import checkpoint, engine, runs, sweep
 
+    if isinstance(error, torch.OutOfMemoryError):
+        return fail(
+            "the GPU's memory is too small; lower optim.micro_batch in the recipe", BAD_INPUT
+        )
     if isinstance(error, runs.Held | checkpoint.CannotSave):
         return fail(error, BAD_INPUT)
     if isinstance(error, engine.Preempted):

@@ -9,6 +9,7 @@ def collect(study, params, report=print):
     Without scale or epochs in the parameters: all that is recorded, at every scale, and neither
     torch nor data are needed. Else the runs that the parameters ask for, trained where missing.
     """
+    study.select(params.rows)  # a misspelt row ends here, also where nothing is trained
     if not params.trains:
         groups = tables.by_protocol(results.recorded(study.name))
         if not groups:

@@ -13,6 +13,10 @@ NUMERICS_VERSION = 1
 class InputError(ValueError):
     """Something the user gave is wrong. The message is one line: the thing, and the remedy."""
 
+    def _render_traceback_(self):
+        """IPython shows this in place of the stack, so that a notebook shows the one line too."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:

@@ -19,5 +19,10 @@ def imagenet_dir(given=""):
     if given:
         return Path(given).expanduser()
     root = os.environ.get("RSLIB_DATA")
-    candidates = [Path(root) / "imagenet", Path(root)] if root else []
+    candidates = [Path(root).expanduser() / "imagenet", Path(root).expanduser()] if root else []
     return next((c for c in candidates if (c / "train").is_dir()), None)
+
+
+def is_imagenet(root):
+    """Does the folder hold ImageNet's 1,000 classes, train/<wnid>?"""
+    return root is not None and sum(1 for _ in root.glob("train/n[0-9]*")) == 1000

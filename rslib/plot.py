@@ -1,4 +1,4 @@
-"""Figures: one function each, the axes first, results in; nothing here reads files or needs torch."""
+"""Figures: one function each, results in, a figure out; nothing here needs torch."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ plt.style.use(Path(__file__).with_name("rs.mplstyle"))
 def ladder(study, results):
     """The additive study as a figure: the paper's panel, and ours on an axis of its own.
 
-    results: of one protocol, or none for the paper alone. Ours shows every seed as a mark and a line
-    through the means. Short runs stand alone, without the paper. Returns the figure.
+    results: of one protocol, or none for the paper alone. Ours shows every seed as a mark, and a
+    line through the means. Short runs stand alone, without the paper. Returns the figure.
     """
     alone = bool(results) and tables.no_evidence(results)
     panels = [] if alone else ["paper"]

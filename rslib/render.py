@@ -1,4 +1,4 @@
-"""Execute notebooks in place with their default parameters, reproducibly: no timing, no metadata."""
+"""Execute notebooks in place with their default parameters, reproducibly: no timing."""
 
 import nbformat
 from nbclient import NotebookClient

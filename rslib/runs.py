@@ -110,8 +110,8 @@ def choose_scale(params, device):
     """(scale, why): the one asked for, else what machine and data allow."""
     if params.scale != "auto":
         return params.scale, "as asked"
-    found = params.dataset in ("", "imagenet") and paths.imagenet_dir(params.data_dir)
-    if device == "cuda" and found and (params.dataset or not params.data_dir or _has_wnids(found)):
+    found = paths.imagenet_dir(params.data_dir) if params.dataset in ("", "imagenet") else None
+    if device == "cuda" and paths.is_imagenet(found):
         return "paper", f"a CUDA GPU, and ImageNet at {found}"
     if device == "cuda":
         return "gpu", "a CUDA GPU, but no ImageNet (set data_dir or RSLIB_DATA)"
@@ -122,11 +122,10 @@ def choose_dataset(scale, params):
     if scale == "paper":
         if params.dataset not in ("", "imagenet"):
             raise InputError(f"scale 'paper' is ImageNet's; dataset {params.dataset!r} is not")
-        root = paths.imagenet_dir(params.data_dir)
-        if root is None or not (root / "train").is_dir():
+        if not paths.is_imagenet(paths.imagenet_dir(params.data_dir)):
             raise InputError(
-                "scale 'paper' needs ImageNet (train/ and val/ of wnid folders): set data_dir or "
-                "RSLIB_DATA to it, or choose scale 'gpu' or 'laptop'"
+                "scale 'paper' needs ImageNet (train/ and val/ of 1,000 wnid folders): set "
+                "data_dir or RSLIB_DATA to it, or choose scale 'gpu' or 'laptop'"
             )
         return "imagenet"
     if params.dataset:
@@ -134,11 +133,6 @@ def choose_dataset(scale, params):
             raise InputError("fashion-mnist is embedded; for your own images set dataset 'folder'")
         return params.dataset
     return "folder" if params.data_dir else "fashion-mnist"
-
-
-def _has_wnids(root):
-    train = Path(root) / "train"
-    return train.is_dir() and sum(1 for _ in train.glob("n????????")) == 1000
 
 
 def run(job, device, runs_dir, *, reuse=True, workers=None, report=print, stop=lambda: False):

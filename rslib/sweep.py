@@ -109,22 +109,22 @@ def image_seconds(job, device):
 def train_here(plan, jobs, params, report, watch_parent=False):
     """Train in this process, one run after the other."""
     torch.set_num_threads(params.threads)
-    stop = Stop(watch_parent)
-    for job in jobs:
-        label = f"{job.run_id.rsplit('-', 2)[0]} s{job.seed}"
+    with Stop(watch_parent) as stop:
+        for job in jobs:
+            label = f"{job.run_id.rsplit('-', 2)[0]} s{job.seed}"
 
-        def say(line, label=label):
-            report(f"{label:20} {line}")
+            def say(line, label=label):
+                report(f"{label:20} {line}")
 
-        runs.run(
-            job,
-            plan.device,
-            plan.runs_dir,
-            reuse=params.reuse,
-            workers=params.workers,
-            report=say,
-            stop=stop,
-        )
+            runs.run(
+                job,
+                plan.device,
+                plan.runs_dir,
+                reuse=params.reuse,
+                workers=params.workers,
+                report=say,
+                stop=stop,
+            )
 
 
 def serve(plan, params):
@@ -153,9 +153,17 @@ class Stop:
     def __init__(self, watch_parent=False):
         self.asked = False
         self.parent = os.getppid() if watch_parent else None
+        self.before = {}
+
+    def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, self._ask)
+            numbers = (signal.SIGTERM, signal.SIGINT)
+            self.before = {number: signal.signal(number, self._ask) for number in numbers}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
 
     def _ask(self, *_):
         self.asked = True

@@ -37,21 +37,21 @@ def no_evidence(results):
     return results[0]["scale"] == "smoke" or results[0]["protocol"]["shortened"]
 
 
-def frame(study, results, rows=None):
-    """A table of the study's rows (or those whose ids are in ``rows``) from one protocol's results.
+def frame(study, results, rows=()):
+    """A table of the study's rows, or of those named in ``rows``, from one protocol's results.
 
-    Columns: step, kind, then the paper's and ours as far as they may stand side by side; top-1 on
+    Columns: kind, then the paper's and ours as far as they may stand side by side; top-1 on
     the test images in percent, mean and standard deviation over seeds, n. Δ is the change from the
     row before it, and empty where that row has no run.
     """
-    lines, before = [], {}
+    lines, before, shown = [], {}, {row.id for row in study.select(rows)}
     for row in study.rows:
         scores, diverged = scores_of(study, row, results)
-        if not rows or row.id in rows:
+        if row.id in shown:
             line = _line(row, scores, diverged, before, results)
             lines.append({"step": row.label, "kind": row.kind, **line})
         before = scores
-    return pd.DataFrame(lines)
+    return _by_step(lines)
 
 
 def scores_of(study, row, results):
@@ -102,11 +102,15 @@ def paper_frame(study):
         }
         for row in study.rows
     ]
-    return pd.DataFrame(lines)
+    return _by_step(lines)
 
 
-def text(study, results, rows=None):
+def _by_step(lines):
+    return pd.DataFrame(lines).set_index("step").rename_axis(None)
+
+
+def text(study, results, rows=()):
     """The table for a terminal, under its headline."""
     if not results:
         return "no results"
-    return headline(results) + "\n" + frame(study, results, rows).to_string(index=False)
+    return headline(results) + "\n" + frame(study, results, rows).to_string()

@@ -22,6 +22,7 @@ from rslib.config import InputError, sha256, suggest
 DATASETS = ("fashion-mnist", "folder", "imagenet")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 UNREADABLE_BUDGET = 0.001  # of all files that are used; more is refused
+IMAGENET_COUNTS = (1_281_167, 50_000)
 IN_MEMORY = 128 * 2**20  # bytes of files up to which decoded images are kept
 EMBEDDED_SHA256 = {
     "train_images": "07f278b37f989aac890c8362b8fa9ea0efd1a58669095cdd338fa021f2df6572",
@@ -78,6 +79,8 @@ def open_images(data, data_dir="", cache_dir=None, report=print):
     splits = {"train": train, "minival": minival, "test": test}
     splits, contents = check(splits, cache_dir, report)
     counts = {name: len(images) for name, images in splits.items()}
+    if data.dataset == "imagenet" and (len(train) + len(minival), len(test)) != IMAGENET_COUNTS:
+        report(f"this ImageNet has {counts}; published are %d + %d images" % IMAGENET_COUNTS)
     manifest = {"classes": len(classes), **counts, "sha256": sha256([classes, contents])}
     return ImageSet(**splits, classes=classes, manifest=manifest)
 
@@ -91,7 +94,7 @@ def source(dataset, data_dir=""):
         root = paths.imagenet_dir(data_dir)
         if root is None:
             raise InputError("ImageNet is not found: set data_dir, or RSLIB_DATA, to its folder")
-        return folder(root)
+        return folder(root, ["val"])
     if dataset == "folder":
         if not data_dir:
             raise InputError("dataset 'folder' needs data_dir: a folder with train/ and val/")
@@ -127,13 +130,15 @@ def embedded():
     return *splits, classes
 
 
-def folder(root):
+def folder(root, test_names=("test", "val")):
     """``train/<class>/*`` and ``test/<class>/*`` (or ``val/``); class order by sorted name."""
     if not root.is_dir():
         raise InputError(f"data_dir {root} does not exist; give a folder with train/ and val/")
-    test_name = next((n for n in ("test", "val") if (root / n).is_dir()), None)
-    if not (root / "train").is_dir() or test_name is None:
-        raise InputError(f"{root} lacks train/ or val/ (or test/) with one folder a class in each")
+    # ImageNet's own test/ has images without labels, so without class folders
+    test_name = next((n for n in test_names if any(root.glob(f"{n}/*/"))), None)
+    if not any(root.glob("train/*/")) or test_name is None:
+        named = " or ".join(f"{n}/" for n in test_names)
+        raise InputError(f"{root} needs train/ and {named}, each with one folder of images a class")
     train, classes = _tree(root, "train")
     test, test_classes = _tree(root, test_name)
     if len(classes) < 2:

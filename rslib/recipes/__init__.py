@@ -31,14 +31,11 @@ class Study:
 
     def select(self, wanted=()):
         """The rows with these ids or labels, in the table's order; all if none is named."""
-        names = {name: row for row in self.rows for name in (row.id, row.label)}
+        ids = {name: row.id for row in self.rows for name in (row.id, row.label)}
         for name in wanted:
-            if name not in names:
-                hint = suggest(name, names)
-                near = next((r.id for n, r in names.items() if f"{n!r}" in hint), None)
-                known = f"; the ids are {', '.join(r.id for r in self.rows)}"
-                raise InputError(f"no row {name!r}{f'; did you mean {near!r}?' if near else known}")
-        kept = {names[name].id for name in wanted}
+            if name not in ids:
+                raise InputError(f"no row {name!r} in {self.name}{suggest(name, ids)}")
+        kept = {ids[name] for name in wanted}
         return [row for row in self.rows if not kept or row.id in kept]
 
 

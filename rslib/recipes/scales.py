@@ -12,7 +12,7 @@ The mechanism of the paper is overfitting, so a reduced scale keeps the epochs a
   side ÷ the row's paper resolution.
 - Random resized crop: smallest area 0.5 (laptop) or 0.25 (gpu) in place of 0.08.
 - Weight decay: acts through wd·Σlr. 1e-4 becomes the value with exposure 0.4 on the long cosine
-  schedule, 4e-5 the one with 0.16: the paper's own 8.76 leaves a small network no fit at all.
+  schedule, 4e-5 the one with 0.16: the paper's own 8.6 leaves a small network no fit at all.
 - Batch and peak rate: of the scale, below. Batch statistics over the whole batch.
 
 None of these numbers is moved to make a row agree with the paper.

@@ -1,0 +1,77 @@
+"""SGD's groups and the moving average against closed forms."""
+
+import pytest
+import torch
+from torch import nn
+
+from rslib.config import InputError, Recipe, evolve
+from rslib.ema import Ema
+from rslib.models import resnet_rs
+from rslib.optim import learning_rate, sgd
+
+
+def test_weight_decay_is_on_everything_but_bn():
+    model = resnet_rs(26, width=0.125)
+    decayed, free = (
+        {id(p) for p in group["params"]} for group in sgd(model, Recipe().optim).param_groups
+    )
+    norms = {
+        id(p) for m in model.modules() if isinstance(m, nn.BatchNorm2d) for p in m.parameters()
+    }
+    assert free == norms and decayed == {id(p) for p in model.parameters()} - norms
+    assert id(model.fc.bias) in decayed
+    kernels_only = evolve(Recipe(), {"optim.decay_biases": False}).optim
+    assert {id(p) for p in sgd(model, kernels_only).param_groups[0]["params"]} == {
+        id(p) for p in model.parameters() if p.ndim > 1
+    }
+
+
+def test_a_step_is_momentum_sgd_with_an_l2_loss():
+    """One weight, loss w²/2, in float64: v ← 0.9 v + (1 + wd) w; Nesterov looks 0.9 v ahead."""
+    optim = evolve(Recipe(), {"optim.weight_decay": 0.5}).optim
+    model = nn.Linear(1, 1, bias=False).double()
+    optimizer = sgd(model, optim)
+    w = model.weight.item()
+    v = 0.0
+    for _ in range(3):
+        optimizer.zero_grad()
+        (model.weight.square().sum() / 2).backward()
+        optimizer.step()
+        gradient = 1.5 * w
+        v = 0.9 * v + gradient
+        w -= 0.1 * (gradient + 0.9 * v)
+    assert model.weight.item() == pytest.approx(w, rel=1e-12)
+
+
+def test_ema_is_the_tf_rule_in_closed_form():
+    """After step t: a ← d a + (1 − d) w with d = min(0.9999, (1 + t) / (10 + t))."""
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1)).double()
+    ema = Ema(model, decay=0.5)
+    average = model[0].weight.item()
+    mean = 0.0
+    for step in range(1, 30):
+        with torch.no_grad():
+            model[0].weight.fill_(step)
+            model[1].running_mean.fill_(-step)
+        ema.update(step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * step
+        mean = decay * mean - (1 - decay) * step
+    assert ema.module[0].weight.item() == pytest.approx(average, rel=1e-12)
+    assert ema.module[1].running_mean.item() == pytest.approx(mean, rel=1e-12)
+
+
+def test_ema_covers_every_weight_and_statistic_and_shares_none():
+    model = resnet_rs(26, width=0.125)
+    ema = Ema(model)
+    floats = [t for t in model.state_dict().values() if t.is_floating_point()]
+    assert len(ema._averages) == len(floats)
+    assert not {t.data_ptr() for t in model.state_dict().values()} & {
+        t.data_ptr() for t in ema.module.state_dict().values()
+    }
+    assert not ema.module.training and not any(p.requires_grad for p in ema.module.parameters())
+
+
+def test_a_schedule_that_does_not_exist_is_named():
+    with pytest.raises(InputError, match="linear"):
+        learning_rate(0, 10, peak=0.1, warmup_steps=0, schedule="linear")

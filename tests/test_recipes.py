@@ -1,0 +1,187 @@
+"""The recipes against the paper's printed tables, and the written rule of the reduced scales."""
+
+import csv
+import itertools
+
+import pytest
+
+from rslib import paths
+from rslib.config import InputError, Recipe, evolve, from_dict, key, non_default, to_dict
+from rslib.optim import learning_rate, rates, weight_decay_exposure
+from rslib.recipes.additive import TABLE_1
+from rslib.recipes.scales import NAMES, at_scale
+
+ROWS = {row.id: row for row in TABLE_1.rows}
+IMAGENET_STEPS = 1_281_167 // 4096
+
+
+def printed(name):
+    with open(paths.PAPER / name) as file:
+        return list(csv.DictReader(file))
+
+
+def test_rows_are_those_of_the_printed_table():
+    ours = [(r.label, r.kind, f"{r.paper['top1']:.1f}", r.paper["delta"]) for r in TABLE_1.rows]
+    theirs = [
+        (r["step"], r["kind"], r["top1"], float(r["delta"]) if r["delta"] else None)
+        for r in printed("table1.csv")
+    ]
+    assert ours == theirs
+
+
+def test_each_row_adds_one_change_to_the_row_before():
+    changed = []
+    for before, row in zip(TABLE_1.rows, TABLE_1.rows[1:], strict=False):
+        a, b = non_default(before.recipe), non_default(row.recipe)
+        changed.append({k for k in a.keys() | b.keys() if a.get(k) != b.get(k)})
+    assert changed == [
+        {"optim.schedule"},
+        {"optim.epochs"},
+        set(),
+        {"regularization.label_smoothing"},
+        {"regularization.stochastic_depth"},
+        {"regularization.randaugment"},
+        {"regularization.dropout"},
+        {"optim.weight_decay"},
+        {"model.se_ratio"},
+        {"model.resnet_d"},
+    ]
+    assert [r.weights for r in TABLE_1.rows] == ["raw"] * 3 + ["ema"] * 8
+
+
+def test_the_last_row_is_resnet_rs_200_of_table_8():
+    row = next(r for r in printed("table8.csv") if r["depth"] == "200")
+    recipe = at_scale(ROWS["resnet-d"], "paper").recipe
+    r, o = recipe.regularization, recipe.optim
+    assert recipe.model.depth == 200 and recipe.data.resolution == int(row["resolution"]) == 256
+    assert r.randaugment == float(row["randaugment_magnitude"])
+    assert r.stochastic_depth == float(row["stochastic_depth_rate"])
+    assert r.dropout == float(row["dropout_rate"])
+    assert (o.epochs, o.batch_size, o.peak_rate) == (350, 4096, 1.6)
+    assert (o.weight_decay, r.label_smoothing, o.ema_decay) == (4e-5, 0.1, 0.9999)
+    assert (recipe.model.se_ratio, recipe.data.crop_area) == (0.25, 0.08)
+    assert recipe.data.minival_images == 25_022 and recipe.data.pixel_reference == 0
+
+
+def test_weight_decay_exposure_of_the_paper():
+    exposure = {
+        w: weight_decay_exposure(ROWS[w].recipe.optim, IMAGENET_STEPS)
+        for w in ("epochs", "weight-decay")
+    }
+    # a cosine's sum is half the peak times the steps; a linear warm-up takes half of its own off
+    area = 1.6 / 2 * (350 - 5) * IMAGENET_STEPS
+    assert exposure["epochs"] == pytest.approx(1e-4 * area, rel=1e-3)
+    assert exposure["weight-decay"] == pytest.approx(4e-5 * area, rel=1e-3)
+
+
+def test_learning_rate_at_known_steps():
+    """The 109,200 steps of the authors' TF2 schedule: warm-up 1,560, peak 1.6, cosine to 0."""
+    shape = {"peak": 1.6, "warmup_steps": 1560, "schedule": "cosine"}
+    at = {s: learning_rate(s, 109_200, **shape) for s in (0, 780, 1560, 54_600, 109_199)}
+    assert at[0] == 0
+    assert at[1560] == pytest.approx(1.5992, abs=1e-4)
+    assert at[780] == pytest.approx(at[1560] / 2)
+    assert at[54_600] == pytest.approx(0.8)
+    assert 0 < at[109_199] < 1e-8
+
+
+def test_stepwise_divides_by_ten_at_30_60_and_80_of_90_epochs():
+    optim = evolve(ROWS["baseline"].recipe, {"optim.peak_rate": 0.4}).optim
+    curve = rates(optim, steps_per_epoch=10)
+    assert [curve[s] for s in (0, 25, 50, 299, 300, 599, 600, 799, 800, 899)] == pytest.approx(
+        [0, 0.2, 0.4, 0.4, 0.04, 0.04, 0.004, 0.004, 0.0004, 0.0004]
+    )
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "stepwise"])
+def test_warm_up_is_continuous_and_the_rate_never_rises_after_it(schedule):
+    curve = [
+        learning_rate(s, 900, peak=0.1, warmup_steps=50, schedule=schedule) for s in range(900)
+    ]
+    assert all(b > a for a, b in itertools.pairwise(curve[:51]))
+    assert curve[50] - curve[49] == pytest.approx(curve[1], rel=1e-6)
+    assert all(b <= a for a, b in itertools.pairwise(curve[50:]))
+
+
+def test_reduced_scales_keep_the_epochs_and_their_proportion():
+    for scale in ("laptop", "gpu"):
+        assert at_scale(ROWS["cosine"], scale).recipe.optim.epochs == 90
+        assert at_scale(ROWS["epochs"], scale).recipe.optim.epochs == 350
+    assert at_scale(ROWS["cosine"], "laptop", epochs=30).recipe.optim.epochs == 8
+    assert at_scale(ROWS["epochs"], "laptop", epochs=30).recipe.optim.epochs == 30
+    assert at_scale(ROWS["cosine"], "laptop").recipe.optim.warmup_epochs == 5
+    assert at_scale(ROWS["cosine"], "laptop", epochs=30).recipe.optim.warmup_epochs == 8 * 5 / 90
+
+
+@pytest.mark.parametrize("scale", NAMES)
+def test_no_row_becomes_a_no_op(scale):
+    recipes = [at_scale(row, scale).recipe for row in TABLE_1.rows]
+    same = [a == b for a, b in itertools.pairwise(recipes)]
+    assert same == [row.id == "ema" for row in TABLE_1.rows[1:]]
+
+
+@pytest.mark.parametrize("scale", ["laptop", "gpu"])
+def test_weight_decay_acts_as_the_rule_says(scale):
+    """Exposure 0.4 at the long cosine schedule, in the paper's ratio of 2.5 to 1."""
+    high, low = (at_scale(ROWS[w], scale).recipe for w in ("epochs", "weight-decay"))
+    steps = high.data.train_images // high.optim.batch_size
+    assert weight_decay_exposure(high.optim, steps) == pytest.approx(0.4, rel=0.03)
+    assert high.optim.weight_decay / low.optim.weight_decay == pytest.approx(2.5, rel=0.03)
+
+
+def test_the_gpu_scale_makes_do_with_fewer_images():
+    recipe = at_scale(ROWS["epochs"], "gpu", available=4000).recipe
+    assert (recipe.data.train_images, recipe.data.minival_images) == (2000, 2000)
+
+
+def test_rows_are_found_by_id_and_label_and_a_misspelt_one_is_told():
+    assert [r.id for r in TABLE_1.select(["ema", "+ Cosine LR Decay"])] == ["cosine", "ema"]
+    assert TABLE_1.select() == list(TABLE_1.rows)
+    with pytest.raises(InputError, match=r"no row '\+ Cosin' in table1; did you mean"):
+        TABLE_1.select(["+ Cosin"])
+
+
+def test_evolve_names_a_field_that_does_not_exist():
+    with pytest.raises(InputError, match=r"optim\.weight_decy.*weight_decay"):
+        evolve(Recipe(), {"optim.weight_decy": 1e-4})
+    with pytest.raises(InputError, match=r"optimizer\.epochs"):
+        evolve(Recipe(), {"optimizer.epochs": 1})
+
+
+@pytest.mark.parametrize("row", TABLE_1.rows, ids=lambda r: r.id)
+def test_a_recipe_survives_its_json(row):
+    assert from_dict(to_dict(row.recipe)) == row.recipe
+
+
+def test_a_key_changes_with_recipe_data_and_numerics_and_with_nothing_else(monkeypatch):
+    recipe = ROWS["resnet-d"].recipe
+    base = key(recipe, "a" * 64)
+    assert key(evolve(recipe, {"optim.nesterov": False}), "a" * 64) != base
+    assert key(recipe, "b" * 64) != base
+    assert key(evolve(recipe, {"data.dataset": "folder"}), "a" * 64) == base
+    monkeypatch.setattr("rslib.config.NUMERICS_VERSION", 2)
+    assert key(recipe, "a" * 64) != base
+
+
+GOLDEN = {
+    "baseline": "09673b180b",
+    "cosine": "e7b0a9e783",
+    "epochs": "f0db9a8322",
+    "ema": "f0db9a8322",
+    "label-smoothing": "79e0cccbe9",
+    "stochastic-depth": "bd4762ad7f",
+    "randaugment": "751958e744",
+    "dropout": "2e4186fe93",
+    "weight-decay": "c6bb321e76",
+    "se": "5b72fd40f4",
+    "resnet-d": "9c2f464ad3",
+}
+
+
+@pytest.mark.parametrize("row", TABLE_1.rows, ids=lambda r: r.id)
+def test_the_keys_of_results_stay(row):
+    """A new field whose default means "as before" changes no key; a changed rule does.
+
+    Whoever changes one of these on purpose raises NUMERICS_VERSION or says why in the changelog.
+    """
+    assert key(at_scale(row, "laptop").recipe, "0" * 64) == GOLDEN[row.id]
