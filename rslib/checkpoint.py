@@ -31,6 +31,7 @@ def save(run_dir, step, state):
         write_atomically(path.with_suffix(".sha256"), digest.encode())
         write_atomically(path, content)
     except OSError as error:
+        path.with_suffix(".sha256").unlink(missing_ok=True)
         raise CannotSave(
             f"cannot save {path}: {error.strerror}; earlier checkpoints are intact: "
             "make room and give the same command again"
@@ -46,6 +47,8 @@ def newest(run_dir, report=print):
 
     A damaged checkpoint is named, put aside as `*.damaged`, and the one before it is taken.
     """
+    for draft in Path(run_dir).glob("*.tmp"):  # of a process that was killed while it wrote
+        draft.unlink()
     for path in _by_age(run_dir):
         digest = path.with_suffix(".sha256")
         content = path.read_bytes()

@@ -6,6 +6,7 @@ weights, whatever the number of loader workers.
 """
 
 import hashlib
+import logging
 import math
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -110,16 +111,25 @@ class Run:
         if self.start_step == len(self.rates):
             return
         trainer = Engine(self.step)
+        trainer.logger.setLevel(logging.CRITICAL)  # what is raised is told once, by who catches it
         trainer.add_event_handler(Events.ITERATION_COMPLETED(every=CHECK_EVERY), self.look)
         in_mid_epoch = Events.ITERATION_COMPLETED(lambda _, step: step % self.steps_per_epoch)
         trainer.add_event_handler(in_mid_epoch, self.pause)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.end_epoch)
         shape = {"epoch_length": self.steps_per_epoch, "max_epochs": self.optim.epochs}
         trainer.load_state_dict({"iteration": self.start_step, **shape})
-        # one item a step: the lazy group of micro-batches that it is made of
+        items = self.steps_left()
+        try:
+            trainer.run(items, **shape)
+        finally:  # the last references to the loader: its workers leave at once, not at a later gc
+            items.close()
+            trainer.state.batch = None
+
+    def steps_left(self):
+        """One item a step: the lazy group of micro-batches that it is made of."""
         stream = iter(self.batches)
-        items = (islice(stream, self.micro_batches) for _ in self.rates[self.start_step :])
-        trainer.run(items, **shape)
+        for _ in self.rates[self.start_step :]:
+            yield islice(stream, self.micro_batches)
 
     def step(self, engine, micro):
         step = engine.state.iteration - 1
@@ -176,10 +186,7 @@ class Run:
     def evaluate(self, split):
         """{"raw": counts, "ema": counts} on one split, without augmentation."""
         networks = {"raw": self.model, "ema": self.ema.module}
-        return {
-            name: run_metric(self.task, network, self.evaluations[split], self.device)
-            for name, network in networks.items()
-        }
+        return run_metrics(self.task, networks, self.evaluations[split], self.device)
 
     def save(self, step):
         self.refuse_non_finite(step)
@@ -213,20 +220,23 @@ def autocast(device):
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
 
 
-def run_metric(task, network, batches, device):
-    """One pass over a split: the value of the task's metric."""
-    network.eval()
+def run_metrics(task, networks, batches, device):
+    """{name: the task's metric} of several networks, from one pass over a split."""
+    for network in networks.values():
+        network.eval()
 
     @torch.no_grad()
     def predict(_, batch):
         batch = convert_tensor(batch, device, non_blocking=True)
         with autocast(device):
-            return task.predict(network, batch)
+            return {name: task.predict(network, batch) for name, network in networks.items()}
 
     evaluator = Engine(predict)
-    ((name, metric),) = task.metrics().items()
-    metric.attach(evaluator, name)
-    return evaluator.run(batches).metrics[name]
+    for name in networks:
+        ((_, metric),) = task.metrics(lambda output, name=name: output[name]).items()
+        metric.attach(evaluator, name)
+    found = evaluator.run(batches).metrics  # Ignite adds a metric's inner keys beside its name
+    return {name: found[name] for name in networks}
 
 
 def weights_sha256(*networks):

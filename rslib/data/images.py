@@ -50,6 +50,10 @@ class Images:
     def _columns(self):
         return self.names, self.labels, self.items
 
+    @property
+    def in_memory(self):
+        return not any(isinstance(item, Path) for item in self.items)
+
     def image(self, position):
         item = self.items[position]
         return item if isinstance(item, torch.Tensor) else decode(item)

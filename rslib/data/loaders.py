@@ -102,4 +102,5 @@ def train_batches(image_set, recipe, *, seed, start_step=0, workers=0, pin=False
 def eval_batches(images, data, *, workers=0, pin=False):
     """A DataLoader over a split in its own order, nothing left out."""
     view = EvalView(images, data.resolution)
+    workers = 0 if images.in_memory else workers  # there is nothing to decode
     return DataLoader(view, batch_size=250, num_workers=workers, pin_memory=pin)

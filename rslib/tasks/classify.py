@@ -57,8 +57,8 @@ class Classify:
         images, labels = batch
         return model(normalise(images)).float(), labels
 
-    def metrics(self):
-        return {"top1": Correct()}
+    def metrics(self, output_transform=lambda output: output):
+        return {"top1": Correct(output_transform)}
 
     def _clean_train(self):
         """Training images as evaluation shows them: as many as minival, evenly spread."""
