@@ -2,9 +2,9 @@
 
 import platform
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import ignite
 import torch
 import torchvision
 
@@ -75,7 +75,7 @@ def environment(device):
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "torchvision": torchvision.__version__,
-        "ignite": ignite.__version__,
+        "ignite": version("pytorch-ignite"),
         "device": device,
         "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
         "driver": driver() if device == "cuda" else None,
@@ -91,8 +91,8 @@ def cpu_name():
 
 
 def driver():
-    version = Path("/proc/driver/nvidia/version")
-    return version.read_text().split("\n")[0] if version.exists() else None
+    about = Path("/proc/driver/nvidia/version")
+    return about.read_text().splitlines()[0] if about.exists() else None
 
 
 def now():

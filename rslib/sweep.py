@@ -14,7 +14,6 @@ import time
 from dataclasses import fields
 
 import torch
-from ignite.utils import convert_tensor
 
 from rslib import engine, optim, runs
 from rslib.clock import duration
@@ -95,7 +94,7 @@ def image_seconds(job, device):
     for _ in range(TIMED_STEPS):
         begin = time.perf_counter()
         if batch is None or device.type == "cpu":
-            batch = convert_tensor(next(stream), device)
+            batch = [tensor.to(device) for tensor in next(stream)]
         optimizer.zero_grad()
         with engine.autocast(device):
             loss = task.loss(model, batch)

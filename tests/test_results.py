@@ -1,0 +1,168 @@
+"""The store and the tables: what may be written, recorded, and stand beside the paper."""
+
+import copy
+import json
+
+import pytest
+
+from rslib import paths, results, tables
+from rslib.config import InputError
+from rslib.recipes.additive import TABLE_1
+
+
+def result(row="cosine", seed=0, raw=500, ema=600, status="complete", **protocol):
+    counts = {
+        "test": {n: {"correct": c, "n": 1000, "bits": ""} for n, c in (("raw", raw), ("ema", ema))}
+    }
+    about = {"id": "p1", "shortened": False, "long_epochs": 350, "train_images": 1000}
+    about |= {"model": "ResNet-26", "resolution": 32, "dataset": "fashion-mnist", **protocol}
+    return {
+        "schema": 1,
+        "study": "table1",
+        "row": row,
+        "run_id": f"{row}-0123456789-s{seed}",
+        "attempt": 1,
+        "status": status,
+        "scale": "laptop",
+        "recipe": {},
+        "recipe_sha256": row,
+        "seed": seed,
+        "metrics": counts if status == "complete" else {},
+        "history": [],
+        "protocol": about,
+        "data": {"name": "fashion-mnist", "test": 1000},
+        "environment": {"commit": "abc", "dirty": False},
+        "timing": {},
+        "weights_sha256": "",
+        "started": "2026-01-01T00:00:00+00:00",
+        "ended": "2026-01-01T00:01:00+00:00",
+    }
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """runs/ and data/results of a project of its own."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "data" / "results")
+    return tmp_path / "runs"
+
+
+def write(store, found):
+    path = store / "table1" / found["run_id"] / "attempt-1" / "result.json"
+    results.write(path, found)
+    return path
+
+
+def test_a_result_is_read_back_and_never_replaced(store):
+    path = write(store, result())
+    assert results.read(path) == result()
+    with pytest.raises(InputError, match="immutable"):
+        write(store, result(raw=501))
+    assert results.read(path) == result()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda r: r.pop("seed"), "'seed' is missing"),
+        (lambda r: r.update(seed="0"), "'seed' is missing or no int"),
+        (lambda r: r.update(status="preempted"), "preempted"),
+        (lambda r: r.update(status="diverged"), "if, and only if, it is complete"),
+        (lambda r: r["metrics"]["test"]["raw"].update(correct=1001), "1001 correct of 1000"),
+    ],
+)
+def test_a_result_that_cannot_be_is_refused(store, spoil, message):
+    found = copy.deepcopy(result())
+    spoil(found)
+    with pytest.raises(InputError, match=message):
+        write(store, found)
+    path = store / "broken.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(found))
+    with pytest.raises(InputError, match=message):
+        results.read(path)
+
+
+def test_json_is_strict(store):
+    found = result()
+    found["history"] = [{"loss": float("nan")}]
+    with pytest.raises(ValueError, match="JSON"):
+        write(store, found)
+    store.mkdir(parents=True, exist_ok=True)
+    (store / "nan.json").write_text('{"a": NaN}')
+    with pytest.raises(InputError, match="NaN"):
+        results.read(store / "nan.json")
+    (store / "half.json").write_text('{"a": 1')
+    with pytest.raises(InputError, match=r"half\.json is no JSON"):
+        results.read(store / "half.json")
+
+
+def test_only_evidence_is_recorded(store):
+    write(store, result(seed=0))
+    write(store, result(seed=1, shortened=True, long_epochs=30))
+    write(store, result(seed=2) | {"scale": "smoke"})
+    write(store, result(seed=3) | {"environment": {"commit": "abc", "dirty": True}})
+    lines = []
+    assert results.record("table1", store, lines.append) == 1
+    assert [r["seed"] for r in results.recorded("table1")] == [0]
+    assert len(lines) == 4
+    assert "30 epochs" in lines[1] and "smoke" in lines[2] and "not committed" in lines[3]
+    assert results.record("table1", store, lambda line: None) == 0  # nothing twice
+
+
+def test_a_recorded_result_is_found_before_an_attempt(store):
+    found = result()
+    assert results.find("table1", found["run_id"], store) is None
+    write(store, found)
+    assert results.find("table1", found["run_id"], store) == found
+    results.record("table1", store, lambda line: None)
+    for path in store.rglob("result.json"):
+        path.unlink()
+    assert results.find("table1", found["run_id"], store) == found
+
+
+def test_a_table_has_means_changes_and_counts_over_seeds():
+    found = [
+        result("cosine", 0, raw=500),
+        result("cosine", 1, raw=520),
+        result("epochs", 0, raw=490, ema=510),
+        result("epochs", 1, raw=500, ema=530),
+        result("label-smoothing", 0, ema=600),
+        result("label-smoothing", 1, status="diverged"),
+    ]
+    table = tables.frame(TABLE_1, found)
+    here, change = table["top-1 here"], table["Δ here"]
+    assert here["+ Cosine LR Decay"] == "51.00 ± 1.41"
+    assert here["+ Increase training epochs"] == "49.50 ± 0.71"
+    assert change["+ Increase training epochs"] == "-1.50"
+    assert here["+ EMA of weights"] == "52.00 ± 1.41"  # the other reading of the same runs
+    assert change["+ EMA of weights"] == "+2.50"
+    assert change["+ Label Smoothing"] == "+9.00"  # of the seed that both rows have
+    assert table["n"]["+ Label Smoothing"] == "1 (1 diverged)"
+    assert here["+ ResNet-D"] == tables.NOT_RUN and change["+ ResNet-D"] == ""
+    assert table["Δ paper"]["+ EMA of weights"] == "+0.3"
+
+
+def test_what_may_stand_beside_the_paper():
+    reduced = tables.frame(TABLE_1, [result()])
+    assert list(reduced.columns) == ["kind", "Δ paper", "Δ here", "top-1 here", "n"]
+    at_paper = tables.frame(TABLE_1, [result() | {"scale": "paper"}])
+    assert list(at_paper.columns) == ["kind", "paper", "here", "Δ paper", "Δ here", "n"]
+    for short in (result() | {"scale": "smoke"}, result(shortened=True, long_epochs=30)):
+        table = tables.frame(TABLE_1, [short])
+        assert list(table.columns) == ["kind", "top-1 here", "Δ here", "n"]
+        assert "no result" in tables.headline([short])
+
+
+def test_protocols_are_never_mixed():
+    groups = tables.by_protocol([result(), result("epochs"), result(id="p2", train_images=10_000)])
+    assert [[r["row"] for r in g] for g in groups] == [["cosine"], ["cosine", "epochs"]]
+    other = result(seed=1) | {"recipe_sha256": "other"}
+    with pytest.raises(InputError, match="different recipes"):
+        tables.frame(TABLE_1, [result(), other])
+
+
+def test_rows_can_be_chosen():
+    table = tables.frame(TABLE_1, [result(), result("epochs")], ["epochs", "+ EMA of weights"])
+    assert list(table.index) == ["+ Increase training epochs", "+ EMA of weights"]
+    assert table["Δ here"].iloc[0] == "+0.00"
