@@ -16,6 +16,11 @@ DONE, BAD_INPUT, DIVERGED, BUG, STOPPED = 0, 1, 65, 70, 75
 
 
 class Parser(argparse.ArgumentParser):
+    """One line and exit code 1 for bad options, and no guessing at shortened ones."""
+
+    def __init__(self, **kwargs):
+        super().__init__(allow_abbrev=False, **kwargs)
+
     def error(self, message):
         self.exit(BAD_INPUT, f"rslib: {message}; see {self.prog} --help\n")
 

@@ -1,0 +1,44 @@
+# Two commands on a fresh machine with Python 3.11 or newer: `make table1` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+RUNS ?= runs
+
+.PHONY: help table1 test render lock
+
+help:
+	@echo "make table1   train all rows of Table 1 for 30 epochs on the embedded images (minutes)"
+	@echo "make test     every check that CI runs"
+	@echo "make render   execute the notebooks in place, from what is recorded"
+	@echo "make lock     pin the newest versions that work together"
+
+# The environment is remade when what it is made of changes, and not otherwise.
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+table1: .venv/.installed
+	@mkdir -p $(RUNS)
+	$(BIN)/papermill --no-progress-bar --log-output notebooks/table1.ipynb $(RUNS)/table1.ipynb \
+	  -p scale laptop -p epochs 30 -p runs_dir "$(abspath $(RUNS))"
+	@$(BIN)/python -m rslib run table1 --scale laptop --epochs 30 --runs-dir "$(RUNS)"
+	@echo "the executed notebook: $(RUNS)/table1.ipynb"
+
+test: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --nbval notebooks --nbval-current-env \
+	  --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 -p no:cacheprovider
+
+render: .venv/.installed
+	$(BIN)/python -m rslib render
+
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade pip
+	.venv-lock/bin/python -m pip install --quiet --upgrade "setuptools>=77" ".[test]"
+	.venv-lock/bin/python -m pip freeze --all --exclude rslib --exclude pip > requirements.lock
+	rm -rf .venv-lock

@@ -1,0 +1,141 @@
+"""python -m rslib run|record|render: what the notebooks do, from a shell.
+
+Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped (the same command
+goes on).
+"""
+
+import argparse
+import json
+import sys
+import traceback
+
+from rslib.config import InputError
+from rslib.params import EXECUTORS, Params
+
+DONE, BAD_INPUT, DIVERGED, BUG, STOPPED = 0, 1, 65, 70, 75
+
+
+class Parser(argparse.ArgumentParser):
+    """One line and exit code 1 for bad options, and no guessing at shortened ones."""
+
+    def __init__(self, **kwargs):
+        super().__init__(allow_abbrev=False, **kwargs)
+
+    def error(self, message):
+        self.exit(BAD_INPUT, f"rslib: {message}; see {self.prog} --help\n")
+
+
+def number(text):
+    """The number a word is, else the word: Params then says what is wrong with it."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def parser():
+    top = Parser(prog="python -m rslib", description=__doc__.splitlines()[0])
+    commands = top.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="train the rows of a study that have no result yet")
+    run.add_argument("study", help="table1")
+    run.add_argument("--scale", default="auto", help="auto, smoke, laptop, gpu or paper")
+    run.add_argument(
+        "--epochs", type=number, help="length of the long schedule; the paper's is 350"
+    )
+    run.add_argument("--seeds", type=number, default=1, help="runs a row: seeds 0 … n-1")
+    run.add_argument("--rows", default="", help="ids or labels, with commas between; default all")
+    run.add_argument("--dataset", default="", help="fashion-mnist, folder or imagenet")
+    run.add_argument("--data-dir", default="", help="folder with train/ and val/ (or test/)")
+    run.add_argument("--runs-dir", default="", help="checkpoints and histories; default runs/")
+    run.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    run.add_argument("--executor", default="local", choices=EXECUTORS, help=argparse.SUPPRESS)
+    run.add_argument(
+        "--no-reuse", dest="reuse", action="store_false", help="train anew and compare"
+    )
+    run.add_argument("--max-hours", type=number, help="refuse what would take longer")
+    run.add_argument("--threads", type=number, default=1, help="CPU threads a process")
+    run.add_argument("--workers", type=number, help="loader processes; default 0 on CPU")
+    run.add_argument("--json", action="store_true", help="print the results, and nothing else")
+    render = commands.add_parser("render", help="execute notebooks in place, from what is recorded")
+    render.add_argument("names", nargs="*", help="e.g. table1; default all")
+    record = commands.add_parser("record", help="copy finished runs to data/results")
+    record.add_argument("study", help="table1")
+    record.add_argument("--runs-dir", default="")
+    return top
+
+
+def main(words=None):
+    options = parser().parse_args(words)
+    try:
+        return {"run": run, "record": record, "render": render}[options.command](options)
+    except InputError as error:
+        return fail(error, BAD_INPUT)
+    except KeyboardInterrupt:
+        return fail("interrupted", STOPPED)
+    except Exception as error:
+        return fail_with(error)
+
+
+def run(options):
+    from rslib import runs, sweep, tables
+    from rslib.recipes.additive import STUDIES
+
+    names = Params.__dataclass_fields__
+    params = Params(**{name: value for name, value in vars(options).items() if name in names})
+    say = (lambda line: print(line, file=sys.stderr)) if options.json else print
+    if params.executor == "worker":  # its parent has said all that planning has to say
+        sweep.serve(runs.plan(options.study, params, lambda line: None), params)
+        return DONE
+    plan = runs.plan(options.study, params, say)
+    found = sweep.complete(plan, params, say)
+    if options.json:
+        print(json.dumps(list(found.values()), indent=1, allow_nan=False))
+    else:
+        print(tables.text(STUDIES[plan.study], list(found.values()), params.rows))
+    return DIVERGED if any(r["status"] == "diverged" for r in found.values()) else DONE
+
+
+def record(options):
+    from rslib import paths, results
+
+    new = results.record(options.study, paths.runs_dir(options.runs_dir))
+    print(f"{new} new results")
+    return DONE
+
+
+def render(options):
+    from rslib.render import render
+
+    render(options.names)
+    return DONE
+
+
+def fail_with(error):
+    """Errors whose classes need torch are only looked for once torch is there."""
+    import torch
+
+    from rslib import checkpoint, engine, runs, sweep
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return fail(
+            "the GPU's memory is too small; lower optim.micro_batch in the recipe", BAD_INPUT
+        )
+    if isinstance(error, runs.Held | checkpoint.CannotSave):
+        return fail(error, BAD_INPUT)
+    if isinstance(error, engine.Preempted):
+        return fail(error, STOPPED)
+    if isinstance(error, sweep.Stopped):
+        return fail(error, error.code)
+    traceback.print_exc()
+    return fail("this is a bug; please report the lines above", BUG)
+
+
+def fail(message, code):
+    print(f"rslib: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

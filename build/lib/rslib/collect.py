@@ -1,0 +1,22 @@
+"""The one call of a notebook: train what is missing, or show what is recorded."""
+
+from rslib import results, tables
+
+
+def collect(study, params, report=print):
+    """[[results], …], one list a protocol.
+
+    Without scale or epochs in the parameters: all that is recorded, at every scale, and neither
+    torch nor data are needed. Else the runs that the parameters ask for, trained where missing.
+    """
+    study.select(params.rows)  # a misspelt row ends here, also where nothing is trained
+    if not params.trains:
+        groups = tables.by_protocol(results.recorded(study.name))
+        if not groups:
+            report(f"no runs of {study.name} are recorded yet; -p scale laptop trains them")
+        return groups
+    from rslib import runs, sweep  # torch, needed for training alone
+
+    plan = runs.plan(study.name, params, report)
+    found = sweep.complete(plan, params, report)
+    return tables.by_protocol(list(found.values()))

@@ -1,0 +1,159 @@
+"""A recipe is plain data: frozen dataclasses that can be changed, hashed and written down."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+# Raised when a fix changes what a recipe computes, so that no stale number is ever reused.
+NUMERICS_VERSION = 1
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong. The message is one line: the thing, and the remedy."""
+
+    def _render_traceback_(self):
+        """IPython shows this in place of the stack, so that a notebook shows the one line too."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A bottleneck ResNet (§4.1)."""
+
+    depth: int = 50
+    width: float = 1.0  # multiplies every filter count, stem included
+    resnet_d: bool = False
+    se_ratio: float = 0.0  # 0: no Squeeze-and-Excitation; the paper's is 0.25
+    stem_stride: int = 4  # 2 keeps twice the side for small images
+    zero_gamma: bool = True  # last BN of each block starts at 0 (authors' TF1 code)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """Which images, and how they are shown to the network."""
+
+    dataset: str = "imagenet"
+    resolution: int = 224  # side of the square input, pixels
+    train_images: int = 0  # class-balanced subset; 0: all that minival leaves
+    minival_images: int = 25_022  # held out of the training images (2 % of ImageNet, §4.2)
+    test_images: int = 0  # class-balanced subset; 0: all
+    subset: int = 0  # another number draws another training subset of the same size
+    crop_area: float = 0.08  # smallest area of the random resized crop
+    pixel_reference: int = 0  # RandAugment's pixel lengths scale below this side; 0: absolute
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regularization:
+    """§4.2; zero turns a method off."""
+
+    label_smoothing: float = 0.0
+    stochastic_depth: float = 0.0
+    randaugment: float = 0.0  # magnitude on the TF /10 scale; two operations an image
+    solarize_wrap: bool = False  # TF quirk: the Solarize threshold wraps modulo 256
+    contrast_count: bool = False  # TF quirk: Contrast takes the pixel count for the mean
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optim:
+    """SGD with momentum (Appendix B); weight decay is coupled, as an L2 loss would be."""
+
+    epochs: int = 90
+    schedule: str = "stepwise"  # or "cosine"
+    warmup_epochs: float = 5.0
+    batch_size: int = 256
+    micro_batch: int = 0  # images normalised together by BN; 0: the whole batch
+    peak_rate: float = 0.1  # the paper's rule is 0.1 * batch_size / 256
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 1e-4
+    decay_biases: bool = True  # TF1: everything but BN; False: kernels only
+    ema_decay: float = 0.9999
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    task: str = "classify"
+    model: Model = field(default_factory=Model)
+    data: Data = field(default_factory=Data)
+    regularization: Regularization = field(default_factory=Regularization)
+    optim: Optim = field(default_factory=Optim)
+
+
+def evolve(recipe, changes):
+    """The same recipe with some fields changed, e.g. ``{"optim.weight_decay": 4e-5}``.
+
+    Raises InputError for a field that does not exist.
+    """
+    for path, value in changes.items():
+        *parents, name = path.split(".")
+        nodes = [recipe]
+        for parent in parents:
+            nodes.append(_child(nodes[-1], parent, path))
+        _child(nodes[-1], name, path)
+        for node, attribute in zip(reversed(nodes), [name, *reversed(parents)], strict=True):
+            value = dataclasses.replace(node, **{attribute: value})
+        recipe = value
+    return recipe
+
+
+def _child(node, name, path):
+    names = [f.name for f in dataclasses.fields(node)] if dataclasses.is_dataclass(node) else []
+    if name not in names:
+        raise InputError(f"recipe has no field {path!r}{suggest(name, names)}")
+    return getattr(node, name)
+
+
+def suggest(name, known):
+    """``; did you mean 'x'?`` for the nearest known name, or the whole list."""
+    near = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; choose from {', '.join(map(str, known))}"
+
+
+def to_dict(recipe):
+    return dataclasses.asdict(recipe)
+
+
+def from_dict(values):
+    """The inverse of to_dict; fields that are absent take their defaults, unknown ones raise."""
+    recipe = Recipe()
+    for name, value in values.items():
+        fields = {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {}
+        recipe = evolve(recipe, fields or ({} if isinstance(value, dict) else {name: value}))
+    return recipe
+
+
+def non_default(recipe):
+    """Only the fields that differ from their defaults, as ``{"optim.epochs": 350, …}``.
+
+    A field added later, with a default that means "as before", changes no existing key.
+    """
+    changed = {}
+    for part in dataclasses.fields(recipe):
+        value, default = getattr(recipe, part.name), getattr(Recipe(), part.name)
+        if not dataclasses.is_dataclass(value):
+            if value != default:
+                changed[part.name] = value
+            continue
+        for f in dataclasses.fields(value):
+            if getattr(value, f.name) != getattr(default, f.name):
+                changed[f"{part.name}.{f.name}"] = getattr(value, f.name)
+    return changed
+
+
+def sha256(value):
+    """SHA-256 of a value's canonical JSON (sorted keys, no NaN)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def key(recipe, manifest_sha256):
+    """Ten hex digits that name a result: what was computed, on which images.
+
+    Device, workers, threads and folders have no part in it. Neither has the data set's name:
+    the manifest's hash says which images they were.
+    """
+    fields = {k: v for k, v in non_default(recipe).items() if k != "data.dataset"}
+    return sha256([fields, manifest_sha256, NUMERICS_VERSION])[:10]

@@ -1,0 +1,285 @@
+"""Image sets: the embedded one, any image folder, ImageNet; and their fixed splits.
+
+Every file that takes part is decoded once before training, so that an unreadable one is named then
+and not in the third night. The manifest's hash covers the content of every image that is used.
+"""
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from rslib import paths
+from rslib.config import InputError, sha256, suggest
+
+DATASETS = ("fashion-mnist", "folder", "imagenet")
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+UNREADABLE_BUDGET = 0.001  # of all files that are used; more is refused
+IMAGENET_COUNTS = (1_281_167, 50_000)
+IN_MEMORY = 128 * 2**20  # bytes of files up to which decoded images are kept
+EMBEDDED_SHA256 = {
+    "train_images": "07f278b37f989aac890c8362b8fa9ea0efd1a58669095cdd338fa021f2df6572",
+    "train_labels": "f1a0e71b55d2ff49c4665828dffd0fb6e9a2872b31127cbcdc18bfc2b3f41217",
+    "train_positions": "1b86e70e14fcb670f2cb96723eeec102481a1719bb1c170942cbe8c27f886388",
+    "test_images": "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
+    "test_labels": "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+}
+
+
+@dataclass(frozen=True)
+class Images:
+    """One split. ``items``: uint8 tensors (3, H, W), or paths that are decoded when asked for."""
+
+    names: list
+    labels: list
+    items: list
+
+    def __len__(self):
+        return len(self.labels)
+
+    def take(self, positions):
+        return Images(*([column[p] for p in positions] for column in self._columns()))
+
+    def _columns(self):
+        return self.names, self.labels, self.items
+
+    @property
+    def in_memory(self):
+        return not any(isinstance(item, Path) for item in self.items)
+
+    def image(self, position):
+        item = self.items[position]
+        return item if isinstance(item, torch.Tensor) else decode(item)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Three disjoint splits, the class names in label order, and what they were made of."""
+
+    train: Images
+    minival: Images
+    test: Images
+    classes: list
+    manifest: dict
+
+
+def open_images(data, data_dir="", cache_dir=None, report=print):
+    """The ImageSet that a recipe's Data fields ask for.
+
+    cache_dir: where a large folder's check is remembered. Raises InputError when the data set is
+    missing, too small, damaged, or has other classes in test than in training.
+    """
+    train, test, classes = source(data.dataset, str(data_dir))
+    minival, train = split(train, data)
+    if data.test_images:
+        test = test.take(balanced(test, data.test_images, "test"))
+    splits = {"train": train, "minival": minival, "test": test}
+    splits, contents = check(splits, cache_dir, report)
+    counts = {name: len(images) for name, images in splits.items()}
+    if data.dataset == "imagenet" and (len(train) + len(minival), len(test)) != IMAGENET_COUNTS:
+        report(f"this ImageNet has {counts}; published are %d + %d images" % IMAGENET_COUNTS)
+    manifest = {"classes": len(classes), **counts, "sha256": sha256([classes, contents])}
+    return ImageSet(**splits, classes=classes, manifest=manifest)
+
+
+@cache
+def source(dataset, data_dir=""):
+    """All training and test images of a data set, unsplit, and the class names."""
+    if dataset == "fashion-mnist":
+        return embedded()
+    if dataset == "imagenet":
+        root = paths.imagenet_dir(data_dir)
+        if root is None:
+            raise InputError("ImageNet is not found: set data_dir, or RSLIB_DATA, to its folder")
+        return folder(root, ["val"])
+    if dataset == "folder":
+        if not data_dir:
+            raise InputError("dataset 'folder' needs data_dir: a folder with train/ and val/")
+        return folder(Path(data_dir).expanduser())
+    raise InputError(f"no dataset {dataset!r}{suggest(dataset, DATASETS)}")
+
+
+def embedded():
+    """Fashion-MNIST: 4,000 + 10,000 grey images of 28 px on black 32×32, three equal channels."""
+    with np.load(paths.EMBEDDED) as stored:
+        arrays = {name: stored[name] for name in EMBEDDED_SHA256}
+    for name, expected in EMBEDDED_SHA256.items():
+        if hashlib.sha256(arrays[name].tobytes()).hexdigest() != expected:
+            raise InputError(f"{paths.EMBEDDED.name} is damaged ({name}): restore it from git")
+    classes = [
+        "t-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle-boot",
+    ]
+    splits = []
+    for part, positions in (("train", arrays["train_positions"]), ("test", range(10_000))):
+        grey = np.pad(arrays[f"{part}_images"], ((0, 0), (2, 2), (2, 2)))
+        items = list(torch.from_numpy(grey)[:, None].expand(-1, 3, -1, -1).contiguous())
+        names = [f"{part}/{position}" for position in positions]
+        splits.append(Images(names, arrays[f"{part}_labels"].tolist(), items))
+    return *splits, classes
+
+
+def folder(root, test_names=("test", "val")):
+    """``train/<class>/*`` and ``test/<class>/*`` (or ``val/``); class order by sorted name."""
+    if not root.is_dir():
+        raise InputError(f"data_dir {root} does not exist; give a folder with train/ and val/")
+    # ImageNet's own test/ has images without labels, so without class folders
+    test_name = next((n for n in test_names if any(root.glob(f"{n}/*/"))), None)
+    if not any(root.glob("train/*/")) or test_name is None:
+        named = " or ".join(f"{n}/" for n in test_names)
+        raise InputError(f"{root} needs train/ and {named}, each with one folder of images a class")
+    train, classes = _tree(root, "train")
+    test, test_classes = _tree(root, test_name)
+    if len(classes) < 2:
+        raise InputError(f"{root}/train has {len(classes)} class; classification needs two")
+    if classes != test_classes:
+        odd = sorted(set(classes) ^ set(test_classes))
+        raise InputError(f"{root}: classes in only one of train/ and {test_name}/: {odd[:5]}")
+    return train, test, classes
+
+
+def _tree(root, part):
+    classes = sorted(entry.name for entry in os.scandir(root / part) if entry.is_dir())
+    names, labels = [], []
+    for label, name in enumerate(classes):
+        files = sorted(
+            Path(base, file).relative_to(root).as_posix()
+            for base, _, found in os.walk(root / part / name)
+            for file in found
+            if Path(file).suffix.lower() in SUFFIXES and not file.startswith(".")
+        )
+        if not files:
+            raise InputError(f"{root / part / name} holds no image; fill or remove the folder")
+        names += files
+        labels += [label] * len(files)
+    if not names:
+        raise InputError(f"{root / part} holds no class folder with images")
+    return Images(names, labels, [root / name for name in names]), classes
+
+
+def split(train, data):
+    """(minival, train): disjoint, class-balanced, the same whenever and wherever it is made."""
+    wanted = data.minival_images + data.train_images
+    if len(train) < max(wanted, data.minival_images + 1):
+        raise InputError(
+            f"{len(train)} training images are too few: this scale takes {data.minival_images} for "
+            f"minival and {data.train_images or 'at least 1'} for training; choose another scale"
+        )
+    held_out = balanced(train, data.minival_images, "minival")
+    rest = train.take(sorted(set(range(len(train))) - set(held_out)))
+    kept = range(len(rest))
+    if data.train_images:
+        kept = balanced(rest, data.train_images, f"train-{data.subset}")
+    return train.take(held_out), rest.take(kept)
+
+
+def balanced(images, count, salt):
+    """Positions of ``count`` images, as even over the classes as they allow, in file order.
+
+    Each class is ordered by the SHA-256 of "<salt>/<name>", then the classes take turns.
+    """
+    classes = {}
+    for position, label in enumerate(images.labels):
+        classes.setdefault(label, []).append(position)
+    turns = []
+    for label, positions in classes.items():
+        ranked = sorted(positions, key=lambda p: _rank(f"{salt}/{images.names[p]}"))
+        turns += [(turn, label, position) for turn, position in enumerate(ranked)]
+    return sorted(position for _, _, position in sorted(turns)[:count])
+
+
+def _rank(name):
+    return hashlib.sha256(name.encode()).digest()
+
+
+def decode(path):
+    """The file's pixels as uint8 (3, H, W): CMYK, grey, palette and misnamed files included."""
+    try:
+        with Image.open(path) as image:
+            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+        raise UnreadableImage(f"{path} cannot be read ({error}); repair or remove it") from error
+
+
+class UnreadableImage(InputError):
+    """A file that is no whole image."""
+
+
+def check(splits, cache_dir, report):
+    """Decode every file once: drop and name unreadable ones, keep small sets in memory.
+
+    Returns the splits and, for each, what its images hold: [name, label, digest of the file].
+    """
+    files = [p for images in splits.values() for p in images.items if isinstance(p, Path)]
+    stats = [f.stat() for f in files]
+    keep = sum(s.st_size for s in stats) <= IN_MEMORY
+    remembered = None
+    if files and not keep and cache_dir:
+        identity = sha256(
+            [[str(f), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)]
+        )
+        remembered = Path(cache_dir) / f"checked-{identity[:16]}.json"
+    if remembered and remembered.exists():
+        digests = json.loads(remembered.read_text())
+        read = {f: (f, digests[str(f)]) for f in files}
+    else:
+        if not keep:
+            report(f"decoding all {len(files)} images once; the outcome is remembered")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            results = pool.map(lambda f: _read(f, keep), files)
+            read = dict(zip(files, results, strict=True))
+        if remembered:
+            remembered.parent.mkdir(parents=True, exist_ok=True)
+            draft = remembered.with_suffix(f".{os.getpid()}.tmp")
+            draft.write_text(json.dumps({str(f): digest for f, (_, digest) in read.items()}))
+            draft.replace(remembered)
+    _judge([f for f, (_, digest) in read.items() if digest is None], len(files), report)
+    good, contents = {}, []
+    for name, images in splits.items():
+        rows = []
+        for file, label, item in zip(images.names, images.labels, images.items, strict=True):
+            if isinstance(item, Path):
+                item, digest = read[item]
+            else:
+                digest = hashlib.sha256(item.numpy().tobytes()).hexdigest()[:16]
+            if digest is not None:
+                rows.append((file, label, item, digest))
+        good[name] = Images(*(list(column) for column in list(zip(*rows, strict=True))[:3]))
+        contents.append([name, [[file, label, digest] for file, label, _, digest in rows]])
+    return good, contents
+
+
+def _read(path, keep):
+    """(decoded image or the path, digest of the file); an unreadable file has the digest None."""
+    try:
+        image = decode(path)
+    except UnreadableImage:
+        return path, None
+    return image if keep else path, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _judge(unreadable, total, report):
+    if not unreadable:
+        return
+    named = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
+    if len(unreadable) > UNREADABLE_BUDGET * total:
+        raise InputError(
+            f"{len(unreadable)} of {total} images cannot be read (0.1 % is the limit); "
+            f"repair or remove: {named}"
+        )
+    report(f"left out {len(unreadable)} of {total} images that cannot be read: {named}")

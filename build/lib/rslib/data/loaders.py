@@ -1,0 +1,106 @@
+"""From an image set to batches. A batch is (uint8 images (N, 3, S, S), int64 labels (N,))."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from rslib.config import InputError
+from rslib.data.augment import RandAugment, eval_crop, random_flip, random_resized_crop
+from rslib.data.randomness import generator
+
+
+@dataclass(frozen=True)
+class TrainView(Dataset):
+    """Training images as the network sees them, addressed by (run seed, epoch, index)."""
+
+    images: object
+    data: object
+    randaugment: RandAugment | None
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, address):
+        random = generator(*address)
+        index = address[-1]
+        image = self.images.image(index)
+        image = random_resized_crop(image, random, self.data.resolution, (self.data.crop_area, 1.0))
+        image = random_flip(image, random)
+        if self.randaugment:
+            image = self.randaugment(image, random)
+        return image, self.images.labels[index]
+
+
+@dataclass(frozen=True)
+class EvalView(Dataset):
+    images: object
+    side: int
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return eval_crop(self.images.image(index), self.side), self.images.labels[index]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The addresses of a whole training run, one list a micro-batch, from any step on.
+
+    One stream over all epochs: workers never restart, and a resumed run reads on where it stopped.
+    The images that do not fill an epoch's last batch are left out, as in the TF code.
+    """
+
+    images: int
+    batch_size: int
+    micro_batch: int
+    epochs: int
+    seed: int
+    start_step: int = 0
+
+    @property
+    def steps_per_epoch(self):
+        return self.images // self.batch_size
+
+    def __len__(self):
+        steps = self.steps_per_epoch * self.epochs - self.start_step
+        return steps * (self.batch_size // self.micro_batch)
+
+    def __iter__(self):
+        for epoch in range(self.start_step // self.steps_per_epoch, self.epochs):
+            # index −1 is no image: the address of the epoch's own shuffle
+            order = torch.randperm(self.images, generator=generator(self.seed, epoch, -1)).tolist()
+            first = max(0, self.start_step - epoch * self.steps_per_epoch) * self.batch_size
+            for i in range(first, self.steps_per_epoch * self.batch_size, self.micro_batch):
+                yield [(self.seed, epoch, k) for k in order[i : i + self.micro_batch]]
+
+
+def train_batches(image_set, recipe, *, seed, start_step=0, workers=0, pin=False):
+    """A DataLoader over the micro-batches from ``start_step`` to the end of training."""
+    data, r, o = recipe.data, recipe.regularization, recipe.optim
+    micro_batch = o.micro_batch or o.batch_size
+    if o.batch_size % micro_batch:
+        raise InputError(f"batch_size {o.batch_size} is no multiple of micro_batch {micro_batch}")
+    if len(image_set.train) < o.batch_size:
+        raise InputError(
+            f"{len(image_set.train)} training images do not fill one batch of {o.batch_size}"
+        )
+    randaugment = None
+    if r.randaugment:
+        randaugment = RandAugment(
+            r.randaugment,
+            reference_side=data.pixel_reference or None,
+            solarize_wrap=r.solarize_wrap,
+            contrast_count=r.contrast_count,
+        )
+    schedule = Schedule(len(image_set.train), o.batch_size, micro_batch, o.epochs, seed, start_step)
+    view = TrainView(image_set.train, data, randaugment)
+    return DataLoader(view, batch_sampler=schedule, num_workers=workers, pin_memory=pin)
+
+
+def eval_batches(images, data, *, workers=0, pin=False):
+    """A DataLoader over a split in its own order, nothing left out."""
+    view = EvalView(images, data.resolution)
+    workers = 0 if images.in_memory else workers  # there is nothing to decode
+    return DataLoader(view, batch_size=250, num_workers=workers, pin_memory=pin)

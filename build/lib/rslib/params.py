@@ -1,0 +1,96 @@
+"""The parameters that every notebook and `python -m rslib run` share, checked before anything runs.
+
+papermill itself only logs a misspelt parameter and goes on with the default, and hands lists and
+words over as strings; here each ends in one line.
+"""
+
+import ast
+import json
+import math
+from dataclasses import dataclass, field, fields
+
+from rslib.config import InputError, suggest
+
+EXECUTORS = ("local", "inline", "worker")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    scale: str = "auto"
+    epochs: int | None = None
+    seeds: int = 1
+    rows: list = field(default_factory=list)
+    dataset: str = ""
+    data_dir: str = ""
+    runs_dir: str = ""
+    device: str = "auto"
+    executor: str = "local"
+    reuse: bool = True
+    max_hours: float | None = None
+    threads: int = 1
+    workers: int | None = None
+
+    def __post_init__(self):
+        from rslib.recipes.scales import NAMES
+
+        _choice("scale", self.scale, ("auto", *NAMES))
+        _choice("executor", self.executor, EXECUTORS)
+        for name in ("dataset", "data_dir", "runs_dir", "device"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"{name} is {getattr(self, name)!r}; give a word")
+        _whole("epochs", self.epochs, at_least=1, optional=True)
+        _whole("seeds", self.seeds, at_least=1)
+        _whole("threads", self.threads, at_least=1)
+        _whole("workers", self.workers, at_least=0, optional=True)
+        if not isinstance(self.reuse, bool):
+            raise InputError(f"reuse is {self.reuse!r}; give True or False")
+        hours = self.max_hours
+        if hours is not None and not (type(hours) in (int, float) and 0 < hours < math.inf):
+            raise InputError(f"max_hours is {hours!r}; give a number above 0")
+        object.__setattr__(self, "rows", _words("rows", self.rows))
+
+    @property
+    def trains(self):
+        """A notebook that names neither scale nor epochs shows what is recorded."""
+        return self.scale != "auto" or self.epochs is not None
+
+
+def from_namespace(namespace):
+    """The Params of a notebook: its variables of those names, after a look at what was injected.
+
+    papermill's injected cell is found in IPython's own record of what was run, so that a variable
+    of a later cell is never taken for a parameter.
+    """
+    known = [f.name for f in fields(Params)]
+    for cell in namespace.get("In", []):
+        if cell.lstrip().startswith("# Parameters"):
+            for statement in ast.parse(cell).body:
+                name = statement.targets[0].id
+                if name not in known:
+                    raise InputError(f"unknown parameter {name!r}{suggest(name, known)}")
+    return Params(**{name: namespace[name] for name in known if name in namespace})
+
+
+def _choice(name, value, choices):
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}{suggest(value, choices)}")
+
+
+def _whole(name, value, *, at_least, optional=False):
+    if optional and value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
+        raise InputError(f"{name} is {value!r}; give a whole number from {at_least} on")
+
+
+def _words(name, value):
+    """A list of words, also where it came as JSON or with commas: '["ema"]', 'cosine,ema'."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError:
+            value = [word.strip() for word in value.split(",") if word.strip()]
+        value = [value] if isinstance(value, str) else value
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise InputError(f'{name} is {value!r}; give a list of row ids, e.g. \'["cosine", "ema"]\'')
+    return list(value)

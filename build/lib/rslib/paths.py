@@ -1,0 +1,28 @@
+"""Where things lie, whatever the working directory of the caller is."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAPER = ROOT / "data" / "paper"
+RESULTS = ROOT / "data" / "results"
+EMBEDDED = ROOT / "data" / "fashion-mnist" / "fashion-mnist.npz"
+
+
+def runs_dir(given=""):
+    """Folder of checkpoints and histories: the one given, or ``runs/`` of the project."""
+    return Path(given).expanduser().resolve() if given else ROOT / "runs"
+
+
+def imagenet_dir(given=""):
+    """ImageNet's folder: as given, else $RSLIB_DATA/imagenet or $RSLIB_DATA; None if absent."""
+    if given:
+        return Path(given).expanduser()
+    root = os.environ.get("RSLIB_DATA")
+    candidates = [Path(root).expanduser() / "imagenet", Path(root).expanduser()] if root else []
+    return next((c for c in candidates if (c / "train").is_dir()), None)
+
+
+def is_imagenet(root):
+    """Does the folder hold ImageNet's 1,000 classes, train/<wnid>?"""
+    return root is not None and sum(1 for _ in root.glob("train/n[0-9]*")) == 1000

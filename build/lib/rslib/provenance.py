@@ -1,0 +1,124 @@
+"""What a result says about itself: protocol, data, code, machine, and whether it was met again."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+import torchvision
+
+from rslib import config, optim, results
+from rslib.recipes.scales import PAPER_EPOCHS, SCALES
+
+
+def describe(job, device, outcome, attempt, started):
+    """The result JSON of a run that has ended; outcome is None if it diverged."""
+    recipe = config.to_dict(job.row.recipe)
+    result = {
+        "schema": results.SCHEMA,
+        "study": job.study,
+        "row": job.run_id.rsplit("-", 2)[0],
+        "run_id": job.run_id,
+        "attempt": attempt,
+        "status": "complete" if outcome else "diverged",
+        "scale": job.scale,
+        "seed": job.seed,
+        "recipe": recipe,
+        "recipe_sha256": config.sha256(recipe),
+        "protocol": protocol(job),
+        "data": {"name": job.row.recipe.data.dataset, **job.image_set.manifest},
+        "metrics": {},
+        "history": [],
+        "weights_sha256": "",
+        "timing": {},
+        "environment": environment(device),
+        "started": started,
+        "ended": now(),
+    }
+    if outcome:
+        timing = {"seconds": round(outcome.seconds, 1), "restarts": outcome.restarts}
+        result |= {"metrics": outcome.metrics, "history": outcome.history, "timing": timing}
+        result["weights_sha256"] = outcome.weights_sha256
+    return result
+
+
+def protocol(job):
+    """What rows of one table share (``id``), and what this row did under it."""
+    recipe, manifest = job.row.recipe, job.image_set.manifest
+    model, o = recipe.model, recipe.optim
+    own_epochs = SCALES[job.scale].epochs if SCALES[job.scale] else PAPER_EPOCHS
+    return {
+        "id": job.protocol_id,
+        "model": f"ResNet-{model.depth}, width {model.width:g}, stem stride {model.stem_stride}",
+        "resolution": recipe.data.resolution,
+        "dataset": recipe.data.dataset,
+        "train_images": manifest["train"],
+        "long_epochs": job.long_epochs,
+        "shortened": job.long_epochs != own_epochs,
+        "epochs": o.epochs,
+        "batch_size": o.batch_size,
+        "peak_rate": o.peak_rate,
+        "weight_decay_exposure": round(
+            optim.weight_decay_exposure(o, manifest["train"] // o.batch_size), 4
+        ),
+        "numerics_version": config.NUMERICS_VERSION,
+    }
+
+
+def environment(device):
+    """Code and machine; neither host name nor folder."""
+    commit, dirty = results.commit()
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "torchvision": torchvision.__version__,
+        "ignite": version("pytorch-ignite"),
+        "device": device,
+        "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
+        "driver": driver() if device == "cuda" else None,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def cpu_name():
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def driver():
+    about = Path("/proc/driver/nvidia/version")
+    return about.read_text().splitlines()[0] if about.exists() else None
+
+
+def now():
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def compare(stored, again):
+    """One line: does a run trained anew meet the stored one?
+
+    The same bits on the same device class and thread count; elsewhere, test top-1 within the 95 %
+    half-width of the difference of two independent samples of that size.
+    """
+    run_id = again["run_id"]
+    if stored["status"] != "complete" or again["status"] != "complete":
+        return f"{run_id}: stored run {stored['status']}, now {again['status']}"
+    if stored["weights_sha256"] == again["weights_sha256"]:
+        return f"{run_id}: met bit for bit"
+    a, b = (r["metrics"]["test"]["ema"] for r in (stored, again))
+    p, q = a["correct"] / a["n"], b["correct"] / b["n"]
+    tolerance = 1.96 * (p * (1 - p) / a["n"] + q * (1 - q) / b["n"]) ** 0.5
+    verdict = "within" if abs(p - q) <= tolerance else "NOT within"
+    same = all(
+        stored["environment"][k] == again["environment"][k]
+        for k in ("device_name", "threads", "torch")
+    )
+    return (
+        f"{run_id}: other bits{' on the same kind of machine' if same else ''}; EMA test top-1 "
+        f"{100 * p:.2f} stored, {100 * q:.2f} now, {verdict} ±{100 * tolerance:.2f} points"
+    )

@@ -1,0 +1,136 @@
+"""From paper scale to what a laptop or one GPU can afford: one rule, written before any run.
+
+The mechanism of the paper is overfitting, so a reduced scale keeps the epochs and shrinks the data:
+
+- Model: the same family, shallower and narrower; -D and SE as the row has them.
+- Epochs: the long schedule is 350, or what the caller asks; shorter ones keep their share (90/350).
+  Warm-up keeps min(5 epochs, 5/90 of the schedule).
+- Label smoothing, stochastic depth and dropout: Table 8's rates, unchanged. (Appendix E, read
+  literally, would switch dropout and stochastic depth off at width 0.25.)
+- RandAugment: magnitude 10 where the paper has more. It is the lowest the paper uses, for its
+  smallest images (Table 8) and its narrowest networks (Appendix E). Pixel lengths scale with
+  side ÷ the row's paper resolution.
+- Random resized crop: smallest area 0.5 (laptop) or 0.25 (gpu) in place of 0.08.
+- Weight decay: acts through wd·Σlr. 1e-4 becomes the value with exposure 0.4 on the long cosine
+  schedule, 4e-5 the one with 0.16: the paper's own 8.6 leaves a small network no fit at all.
+- Batch and peak rate: of the scale, below. Batch statistics over the whole batch.
+
+None of these numbers is moved to make a row agree with the paper.
+"""
+
+from dataclasses import dataclass, replace
+
+from rslib.config import InputError, evolve, suggest
+
+PAPER_EPOCHS = 350
+LONG_EXPOSURE = 0.4  # of weight decay 1e-4's stand-in
+MAX_MAGNITUDE = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    purpose: str
+    depth: int
+    width: float
+    stem_stride: int
+    resolution: int
+    train_images: int
+    minival_images: int
+    test_images: int
+    crop_area: float
+    batch_size: int
+    peak_rate: float
+    epochs: int = PAPER_EPOCHS
+
+
+SCALES = {
+    "smoke": Scale(
+        purpose="does the path work: no result",
+        depth=26,
+        width=0.125,
+        stem_stride=4,
+        resolution=32,
+        train_images=256,
+        minival_images=200,
+        test_images=200,
+        crop_area=0.5,
+        batch_size=32,
+        peak_rate=0.05,
+        epochs=8,
+    ),
+    "laptop": Scale(
+        purpose="the whole table on two CPU cores",
+        depth=26,
+        width=0.25,
+        stem_stride=4,
+        resolution=32,
+        train_images=1_000,
+        minival_images=2_000,
+        test_images=0,
+        crop_area=0.5,
+        batch_size=64,
+        peak_rate=0.1,
+    ),
+    "gpu": Scale(
+        purpose="hours on one GPU",
+        depth=50,
+        width=0.5,
+        stem_stride=2,
+        resolution=32,
+        train_images=10_000,
+        minival_images=2_000,
+        test_images=0,
+        crop_area=0.25,
+        batch_size=256,
+        peak_rate=0.1,
+    ),
+    "paper": None,  # exactly as published
+}
+NAMES = tuple(SCALES)
+
+
+def at_scale(row, scale, *, epochs=None, dataset=None, available=None):
+    """The row at a scale.
+
+    epochs: the length of the long schedule. dataset: a name of rslib.data.images. available: how
+    many training images that data set has; the gpu scale makes do with fewer than it likes.
+    """
+    if scale not in SCALES:
+        raise InputError(f"no scale {scale!r}{suggest(scale, NAMES)}")
+    size = SCALES[scale]
+    changes = _schedule(row.recipe.optim, epochs or (size.epochs if size else PAPER_EPOCHS))
+    changes["data.dataset"] = dataset or ("imagenet" if size is None else "fashion-mnist")
+    if size is not None:
+        changes |= _reduced(row.recipe, size, epochs or size.epochs, available)
+    return replace(row, recipe=evolve(row.recipe, changes))
+
+
+def _schedule(optim, long_epochs):
+    epochs = max(1, round(optim.epochs * long_epochs / PAPER_EPOCHS))
+    return {"optim.epochs": epochs, "optim.warmup_epochs": min(5.0, epochs * 5 / 90)}
+
+
+def _reduced(recipe, size, long_epochs, available):
+    train_images = size.train_images
+    if size is SCALES["gpu"] and available:
+        train_images = max(1, min(train_images, available - size.minival_images))
+    steps = train_images // size.batch_size * long_epochs
+    # Σlr of a cosine is half the peak times the steps; two digits are plenty
+    long_decay = LONG_EXPOSURE / (size.peak_rate * max(1, steps) / 2)
+    decay = float(f"{recipe.optim.weight_decay / 1e-4 * long_decay:.2g}")
+    return {
+        "model.depth": size.depth,
+        "model.width": size.width,
+        "model.stem_stride": size.stem_stride,
+        "data.resolution": size.resolution,
+        "data.train_images": train_images,
+        "data.minival_images": size.minival_images,
+        "data.test_images": size.test_images,
+        "data.crop_area": size.crop_area,
+        "data.pixel_reference": recipe.data.resolution,
+        "regularization.randaugment": min(recipe.regularization.randaugment, MAX_MAGNITUDE),
+        "optim.batch_size": size.batch_size,
+        "optim.micro_batch": 0,
+        "optim.peak_rate": size.peak_rate,
+        "optim.weight_decay": decay,
+    }

@@ -1,0 +1,203 @@
+"""Load or train: a finished run is never trained twice, and no two processes train the same one."""
+
+import os
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+
+from rslib import config, engine, paths, results
+from rslib.config import InputError
+from rslib.data.images import ImageSet, open_images, source
+from rslib.provenance import compare, describe, now
+from rslib.recipes.additive import STUDIES
+from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
+from rslib.tasks.classify import Classify
+
+
+class Held(RuntimeError):
+    """Another process trains this very run."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run: a recipe, a seed and the images. Rows with equal recipes share it."""
+
+    study: str
+    scale: str
+    row: object
+    seed: int
+    image_set: ImageSet
+    run_id: str
+    long_epochs: int  # of the table's long schedule
+    protocol_id: str  # equal for all rows of one table
+
+
+@dataclass(frozen=True)
+class Plan:
+    study: str
+    scale: str
+    why: str  # how the scale was chosen, one line
+    rows: list
+    jobs: list
+    device: str
+    runs_dir: Path
+
+    def job_of(self, row, seed):
+        return next(j for j in self.jobs if (j.row.recipe, j.seed) == (row.recipe, seed))
+
+    def results(self):
+        """{run_id: result} of all jobs that have ended."""
+        found = {j.run_id: results.find(self.study, j.run_id, self.runs_dir) for j in self.jobs}
+        return {run_id: result for run_id, result in found.items() if result}
+
+
+def plan(study_name, params, report=print):
+    """Everything the parameters ask for, checked, before anything is trained."""
+    if study_name not in STUDIES:
+        raise InputError(f"no study {study_name!r}{config.suggest(study_name, STUDIES)}")
+    study = STUDIES[study_name]
+    rows = study.select(params.rows)
+    device = choose_device(params.device)
+    scale, why = choose_scale(params, device)
+    dataset = choose_dataset(scale, params)
+    data_dir = params.data_dir
+    available = len(source(dataset, data_dir)[0]) if scale == "gpu" else None
+    runs_dir = paths.runs_dir(params.runs_dir)
+    scaled = {
+        row.id: at_scale(row, scale, epochs=params.epochs, dataset=dataset, available=available)
+        for row in study.rows
+    }
+    opened = {}
+    for row in scaled.values():
+        if row.recipe.data not in opened:
+            opened[row.recipe.data] = open_images(row.recipe.data, data_dir, runs_dir, report)
+    own_epochs = SCALES[scale].epochs if SCALES[scale] else PAPER_EPOCHS
+    long_epochs = params.epochs or own_epochs
+    baseline = scaled[study.rows[0].id].recipe
+    manifest = opened[baseline.data].manifest
+    protocol_id = config.sha256([config.key(baseline, manifest["sha256"]), long_epochs])[:8]
+    jobs, names = [], {}
+    for row in scaled.values():
+        images = opened[row.recipe.data]
+        key = config.key(row.recipe, images.manifest["sha256"])
+        # a run is named after the first row of the whole table that has its recipe
+        name = names.setdefault(key, f"{row.id}-{key}")
+        if row.id not in [r.id for r in rows]:
+            continue
+        for seed in range(params.seeds):
+            run_id = f"{name}-s{seed}"
+            if run_id not in [job.run_id for job in jobs]:
+                job = Job(study_name, scale, row, seed, images, run_id, long_epochs, protocol_id)
+                jobs.append(job)
+    return Plan(study_name, scale, why, [scaled[r.id] for r in rows], jobs, device, runs_dir)
+
+
+def choose_device(name):
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device is {name!r}{config.suggest(name, ('auto', 'cpu', 'cuda'))}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device is 'cuda', but torch finds no CUDA GPU; use device='cpu'")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def choose_scale(params, device):
+    """(scale, why): the one asked for, else what machine and data allow."""
+    if params.scale != "auto":
+        return params.scale, "as asked"
+    found = paths.imagenet_dir(params.data_dir) if params.dataset in ("", "imagenet") else None
+    if device == "cuda" and paths.is_imagenet(found):
+        return "paper", f"a CUDA GPU, and ImageNet at {found}"
+    if device == "cuda":
+        return "gpu", "a CUDA GPU, but no ImageNet (set data_dir or RSLIB_DATA)"
+    return "laptop", "no CUDA GPU"
+
+
+def choose_dataset(scale, params):
+    if scale == "paper":
+        if params.dataset not in ("", "imagenet"):
+            raise InputError(f"scale 'paper' is ImageNet's; dataset {params.dataset!r} is not")
+        if not paths.is_imagenet(paths.imagenet_dir(params.data_dir)):
+            raise InputError(
+                "scale 'paper' needs ImageNet (train/ and val/ of 1,000 wnid folders): set "
+                "data_dir or RSLIB_DATA to it, or choose scale 'gpu' or 'laptop'"
+            )
+        return "imagenet"
+    if params.dataset:
+        if params.data_dir and params.dataset == "fashion-mnist":
+            raise InputError("fashion-mnist is embedded; for your own images set dataset 'folder'")
+        return params.dataset
+    return "folder" if params.data_dir else "fashion-mnist"
+
+
+def run(job, device, runs_dir, *, reuse=True, workers=None, report=print, stop=lambda: False):
+    """The job's result: the stored one, or trained now; reuse=False always trains a new attempt.
+
+    Raises Held, engine.Preempted, checkpoint.CannotSave. A run that diverges returns a result with
+    that status and no metrics.
+    """
+    stored = results.find(job.study, job.run_id, runs_dir)
+    if stored and reuse:
+        return stored
+    with claim(runs_dir / job.study / job.run_id) as run_dir:
+        stored = results.find(job.study, job.run_id, runs_dir)
+        if stored and reuse:  # it ended while we waited for nothing
+            return stored
+        result_file = next_attempt(job, runs_dir)
+        result = train(job, device, result_file, run_dir, workers, report, stop)
+    if stored:
+        report(compare(stored, result))
+    return result
+
+
+def next_attempt(job, runs_dir):
+    """The result file of the unfinished attempt, else of a new one."""
+    files = results.attempts(job.study, job.run_id, runs_dir)
+    if files and not files[-1].exists():
+        return files[-1]
+    return runs_dir / job.study / job.run_id / f"attempt-{len(files) + 1}" / "result.json"
+
+
+def train(job, device, result_file, run_dir, workers, report, stop):
+    recipe = job.row.recipe
+    if workers is None:
+        workers = min(16, os.cpu_count() - 1) if device == "cuda" else 0
+    task = Classify(recipe, job.image_set, workers=workers, pin=device == "cuda")
+    started = now()
+    try:
+        outcome = engine.fit(
+            task, recipe, result_file.parent, seed=job.seed, device=device, report=report, stop=stop
+        )
+    except engine.Diverged as error:
+        report(f"diverged: {error}")
+        outcome = None
+    result = describe(job, device, outcome, int(result_file.parent.name[8:]), started)
+    results.write(result_file, result)
+    return result
+
+
+@contextmanager
+def claim(run_dir):
+    """Hold a run for this process. Raises Held, saying who has it.
+
+    The lock is the system's: it goes with the process, however that ends.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    holder = run_dir / "holder.txt"
+    lock = FileLock(run_dir / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = holder.read_text() if holder.exists() else "another process"
+        raise Held(f"{run_dir.name} is being trained by {who}; wait for it, or stop it") from None
+    try:
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
+        yield run_dir
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()

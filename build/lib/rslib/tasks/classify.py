@@ -1,0 +1,75 @@
+"""Image classification: labelled images to top-1."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from rslib import models
+from rslib.data.loaders import eval_batches, train_batches
+from rslib.metrics import Correct
+
+# ImageNet's channel means and deviations, for every data set: pixels 0…255
+MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+
+
+@dataclass(frozen=True)
+class Classify:
+    """The five names by which the engine knows a task."""
+
+    recipe: object
+    image_set: object
+    workers: int = 0
+    pin: bool = False
+
+    def build(self):
+        return models.build(self.recipe, num_classes=len(self.image_set.classes))
+
+    def loaders(self, seed, start_step=0):
+        """(training batches from ``start_step`` on, {split: evaluation batches})."""
+        train = train_batches(
+            self.image_set,
+            self.recipe,
+            seed=seed,
+            start_step=start_step,
+            workers=self.workers,
+            pin=self.pin,
+        )
+        splits = {
+            "minival": self.image_set.minival,
+            "train": self._clean_train(),
+            "test": self.image_set.test,
+        }
+        evaluations = {
+            name: eval_batches(images, self.recipe.data, workers=self.workers, pin=self.pin)
+            for name, images in splits.items()
+        }
+        return train, evaluations
+
+    def loss(self, model, batch):
+        """Mean softmax cross-entropy with label smoothing, in float32."""
+        images, labels = batch
+        smoothing = self.recipe.regularization.label_smoothing
+        return cross_entropy(model(normalise(images)).float(), labels, label_smoothing=smoothing)
+
+    def predict(self, model, batch):
+        images, labels = batch
+        return model(normalise(images)).float(), labels
+
+    def metrics(self, output_transform=lambda output: output):
+        return {"top1": Correct(output_transform)}
+
+    def _clean_train(self):
+        """Training images as evaluation shows them: as many as minival, evenly spread."""
+        train, count = self.image_set.train, len(self.image_set.minival)
+        if len(train) <= count:
+            return train
+        return train.take([i * len(train) // count for i in range(count)])
+
+
+def normalise(images):
+    """uint8 (N, 3, H, W) -> float32, zero mean and unit deviation on ImageNet, channels last."""
+    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
+    std = torch.tensor(STD, device=images.device).view(3, 1, 1)
+    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)

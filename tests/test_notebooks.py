@@ -1,0 +1,113 @@
+"""Notebooks: pairs in step, outputs that belong to the code, parameters safe to misspell."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from jupytext.compare import compare_notebooks
+
+from rslib import paths
+from rslib.params import Params
+
+NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
+TABLE1 = paths.ROOT / "notebooks" / "table1.ipynb"
+by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def papermill(*words, cwd=None):
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", *map(str, words)]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    environment.pop("RSLIB_DATA", None)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
+
+
+def code_cells(path):
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+
+
+def stdout(cell):
+    return "".join(o["text"] for o in cell.outputs if o.output_type == "stream")
+
+
+@by_name
+def test_the_pair_is_in_step(path):
+    text = jupytext.read(path.with_suffix(".py"))
+    compare_notebooks(text, jupytext.read(path), fmt="py:percent", allow_expected_differences=True)
+
+
+@by_name
+def test_outputs_are_those_of_one_whole_run_without_complaint(path):
+    cells = code_cells(path)
+    assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert all(o.output_type != "error" for o in cell.outputs)
+        assert all(o.get("name") != "stderr" for o in cell.outputs)
+    text = path.read_text()
+    assert str(Path.home()) not in text and str(paths.ROOT) not in text
+    assert '"papermill"' not in text and len(text) < 1e6
+
+
+@by_name
+def test_figures_say_in_words_what_is_seen(path):
+    for cell in code_cells(path):
+        if any("image/png" in o.get("data", {}) for o in cell.outputs):
+            assert len(cell.metadata["mystnb"]["image"]["alt"]) > 40
+
+
+@by_name
+def test_the_first_code_cell_holds_the_parameters_their_defaults_and_their_help(path):
+    tagged = [c for c in code_cells(path) if "parameters" in c.metadata.get("tags", [])]
+    assert tagged == code_cells(path)[:1]
+    given = {
+        line.target.id: ast.literal_eval(line.value) for line in ast.parse(tagged[0].source).body
+    }
+    defaults = {name: value for name, value in vars(Params()).items() if name in given}
+    assert given == defaults
+    assert set(vars(Params())) - set(given) == {"threads", "workers"}  # of the shell alone
+    told = papermill("--help-notebook", path)
+    assert told.returncode == 0
+    for line in tagged[0].source.splitlines():
+        name, help_text = line.split(":")[0], line.split("# ")[1]
+        assert name in told.stdout and help_text in told.stdout
+
+
+def test_smoke_trains_every_row_from_any_folder(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    done = papermill(
+        TABLE1,
+        "out.ipynb",
+        *("-p", "scale", "smoke", "-p", "runs_dir", tmp_path / "runs"),
+        cwd=tmp_path / "elsewhere",
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    cells = code_cells(tmp_path / "elsewhere" / "out.ipynb")
+    assert len(list((tmp_path / "runs").rglob("result.json"))) == 10
+    shown = next(c for c in cells if "tables.frame(" in c.source)
+    table = shown.outputs[1]["data"]["text/plain"]
+    assert "ResNet-D" in table and "not yet run" not in table
+    assert "no result" in shown.outputs[0]["data"]["text/markdown"]
+    assert "paper" not in table  # no smoke number stands beside one of the paper's
+    training = next(c for c in cells if "collect.collect(" in c.source)
+    assert all(o.get("name") != "stderr" for c in cells for o in c.outputs)
+    assert "10 of them to be trained" in stdout(training)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["epoch", "3"], "InputError: unknown parameter 'epoch'; did you mean 'epochs'?"),
+        (["epochs", "0"], "InputError: epochs is 0; give a whole number from 1 on"),
+        (["rows", '["+ Cosin"]'], "InputError: no row '+ Cosin' in table1; did you mean"),
+        (["device", "cuda", "-p", "scale", "smoke"], "InputError: device is 'cuda'"),
+    ],
+    ids=lambda v: v[0] if isinstance(v, list) else "",
+)
+def test_bad_input_is_the_last_line_and_exit_code_1(words, message, tmp_path):
+    done = papermill(TABLE1, tmp_path / "out.ipynb", "-p", *words)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith(message)
