@@ -27,11 +27,12 @@ def ladder(study, results):
         1, len(panels), figsize=(4.6 + 3.2 * (len(panels) - 1), 4), sharey=True, squeeze=False
     )
     for ax, panel in zip(axes[0], panels, strict=True):
-        points = _paper_points(study) if panel == "paper" else _points(study, results)
+        points = _paper_points(study, results) if panel == "paper" else _points(study, results)
         _steps(ax, study, points)
         ax.set(title=_title(panel, results), xlabel="top-1, %", ylabel="")
     handles, labels = axes[0, -1].get_legend_handles_labels()
-    axes[0, -1].get_legend().remove()
+    for ax in axes[0]:
+        ax.get_legend().remove()  # one for all panels, below
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
@@ -56,9 +57,10 @@ def _steps(ax, study, points):
     ax.set_ylim(len(study.rows) - 0.5, -0.5)  # the first row on top
 
 
-def _paper_points(study):
+def _paper_points(study, results):
+    steps = [(tables.label(row, results), row) for row in study.rows]
     return pd.DataFrame(
-        [{"step": r.label, "kind": r.kind, "top1": r.paper["top1"]} for r in study.rows]
+        [{"step": step, "kind": row.kind, "top1": row.paper["top1"]} for step, row in steps]
     )
 
 
@@ -67,7 +69,7 @@ def _points(study, results):
     for row in study.rows:
         scores, _ = tables.scores_of(study, row, results)
         lines += [
-            {"step": row.label, "kind": row.kind, "top1": top1}
+            {"step": tables.label(row, results), "kind": row.kind, "top1": top1}
             for top1 in scores.values() or [float("nan")]
         ]
     return pd.DataFrame(lines)
