@@ -41,4 +41,4 @@ lock:
 	.venv-lock/bin/python -m pip install --quiet --upgrade pip
 	.venv-lock/bin/python -m pip install --quiet --upgrade "setuptools>=77" ".[test]"
 	.venv-lock/bin/python -m pip freeze --all --exclude rslib --exclude pip > requirements.lock
-	rm -rf .venv-lock
+	rm -rf .venv-lock build

@@ -81,7 +81,7 @@ groups = collect.collect(TABLE_1, asked)
 
 # %% [markdown]
 # Top-1 is measured on all test images with the weights of the last epoch, never the best one. A
-# reduced scale can confirm or contradict the *direction* of a change, not its size; so its points
+# reduced scale can speak about the *direction* of a change at most, not its size; so its points
 # stand beside the paper's changes, and never beside the paper's accuracies.
 
 # %%
@@ -101,7 +101,8 @@ for results in groups or [[]]:
 # %% [markdown]
 # ## Run it yourself
 #
-# - `-p rows cosine,epochs` trains some rows, `-p seeds 3` three runs of each.
+# - `-p scale` or `-p epochs` asks for training; then `-p rows cosine,epochs` trains some rows, and
+#   `-p seeds 3` three runs of each.
 # - `-p data_dir /path/to/images` takes a folder with `train/<class>/` and `val/<class>/`.
 # - Before training the notebook prints what it will train and for how long; `-p max_hours 2` makes
 #   it refuse more than that.

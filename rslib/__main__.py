@@ -1,7 +1,7 @@
 """python -m rslib run|record|render: what the notebooks do, from a shell.
 
-Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped (the same command
-goes on).
+Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped or held (the same
+command goes on).
 """
 
 import argparse
@@ -9,9 +9,10 @@ import json
 import sys
 import traceback
 
-from rslib.config import InputError
+from rslib.config import InputError, suggest
 from rslib.params import EXECUTORS, Params
 
+# 75 is sysexits' "temporary failure": also a run that another process holds is worth another try
 DONE, BAD_INPUT, DIVERGED, BUG, STOPPED = 0, 1, 65, 70, 75
 
 
@@ -54,6 +55,7 @@ def parser():
     run.add_argument(
         "--no-reuse", dest="reuse", action="store_false", help="train anew and compare"
     )
+    run.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     run.add_argument("--max-hours", type=number, help="refuse what would take longer")
     run.add_argument("--threads", type=number, default=1, help="CPU threads a process")
     run.add_argument("--workers", type=number, help="loader processes; default 0 on CPU")
@@ -85,7 +87,7 @@ def run(options):
     names = Params.__dataclass_fields__
     params = Params(**{name: value for name, value in vars(options).items() if name in names})
     say = (lambda line: print(line, file=sys.stderr)) if options.json else print
-    if params.executor == "worker":  # its parent has said all that planning has to say
+    if options.serve:  # its parent has said all that planning has to say
         sweep.serve(runs.plan(options.study, params, lambda line: None), params)
         return DONE
     plan = runs.plan(options.study, params, say)
@@ -99,7 +101,10 @@ def run(options):
 
 def record(options):
     from rslib import paths, results
+    from rslib.recipes.additive import STUDIES
 
+    if options.study not in STUDIES:
+        raise InputError(f"no study {options.study!r}{suggest(options.study, STUDIES)}")
     new = results.record(options.study, paths.runs_dir(options.runs_dir))
     print(f"{new} new results")
     return DONE
@@ -120,11 +125,13 @@ def fail_with(error):
 
     if isinstance(error, torch.OutOfMemoryError):
         return fail(
-            "the GPU's memory is too small; lower optim.micro_batch in the recipe", BAD_INPUT
+            "the GPU's memory is full; take a larger one, or lower optim.micro_batch in "
+            "rslib/recipes (which makes it another recipe)",
+            BAD_INPUT,
         )
-    if isinstance(error, runs.Held | checkpoint.CannotSave):
+    if isinstance(error, checkpoint.CannotSave):
         return fail(error, BAD_INPUT)
-    if isinstance(error, engine.Preempted):
+    if isinstance(error, runs.Held | engine.Preempted):
         return fail(error, STOPPED)
     if isinstance(error, sweep.Stopped):
         return fail(error, error.code)

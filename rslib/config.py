@@ -92,7 +92,8 @@ def evolve(recipe, changes):
         nodes = [recipe]
         for parent in parents:
             nodes.append(_child(nodes[-1], parent, path))
-        _child(nodes[-1], name, path)
+        if isinstance(_child(nodes[-1], name, path), float):
+            value = float(value)  # 15 and 15.0 are one recipe, and so have one key
         for node, attribute in zip(reversed(nodes), [name, *reversed(parents)], strict=True):
             value = dataclasses.replace(node, **{attribute: value})
         recipe = value
@@ -126,10 +127,7 @@ def from_dict(values):
 
 
 def non_default(recipe):
-    """Only the fields that differ from their defaults, as ``{"optim.epochs": 350, …}``.
-
-    A field added later, with a default that means "as before", changes no existing key.
-    """
+    """Only the fields that differ from their defaults, as ``{"optim.epochs": 350, …}``."""
     changed = {}
     for part in dataclasses.fields(recipe):
         value, default = getattr(recipe, part.name), getattr(Recipe(), part.name)
@@ -149,11 +147,18 @@ def sha256(value):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def identity(recipe):
+    """What a recipe computes: its non-default fields, without the name of the data set.
+
+    A field added later, with a default that means "as before", changes no identity.
+    """
+    return {k: v for k, v in non_default(recipe).items() if k != "data.dataset"}
+
+
 def key(recipe, manifest_sha256):
     """Ten hex digits that name a result: what was computed, on which images.
 
     Device, workers, threads and folders have no part in it. Neither has the data set's name:
     the manifest's hash says which images they were.
     """
-    fields = {k: v for k, v in non_default(recipe).items() if k != "data.dataset"}
-    return sha256([fields, manifest_sha256, NUMERICS_VERSION])[:10]
+    return sha256([identity(recipe), manifest_sha256, NUMERICS_VERSION])[:10]

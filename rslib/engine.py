@@ -21,6 +21,7 @@ from rslib.clock import Clock
 from rslib.data.randomness import seed_of
 from rslib.ema import Ema
 
+SPLITS = ("test", "minival", "train")
 CHECK_EVERY = 50  # steps between looks at the loss: each look makes a GPU wait
 EVALUATION_SHARE = 0.1  # of the training work may go into evaluation along the way
 
@@ -37,23 +38,41 @@ class Preempted(RuntimeError):
 class Outcome:
     metrics: dict  # {split: {"raw" | "ema": {"correct", "n", "bits"}}}
     history: list  # one dict an evaluated epoch
+    sessions: list
     steps_per_epoch: int
     seconds: float
     restarts: int
     weights_sha256: str
 
 
-def fit(task, recipe, run_dir, *, seed, device="cpu", report=print, stop=lambda: False):
+def fit(
+    task,
+    recipe,
+    run_dir,
+    *,
+    seed,
+    device="cpu",
+    report=print,
+    stop=lambda: False,
+    session=None,
+):
     """Train to the end of the recipe, from the newest checkpoint in run_dir if there is one.
 
     stop: asked after every step; when it says yes, a checkpoint is saved and Preempted raised.
+    session: plain values about this process, kept with the run beside those of earlier ones.
     Raises Diverged (the last good checkpoint stays) and checkpoint.CannotSave.
     """
     run = Run(task, recipe, Path(run_dir), seed, torch.device(device), report, stop)
-    run.train()
+    run.progress.sessions.append(session)
+    try:
+        run.train()
+    except Diverged as error:
+        error.sessions = run.progress.sessions
+        raise
     return Outcome(
-        metrics={split: run.evaluate(split) for split in ("test", "minival", "train")},
+        metrics={split: run.scores.get(split) or run.evaluate(split) for split in SPLITS},
         history=run.progress.history,
+        sessions=run.progress.sessions,
         steps_per_epoch=run.steps_per_epoch,
         seconds=run.progress.seconds + run.clock.seconds,
         restarts=run.progress.restarts,
@@ -66,6 +85,7 @@ class Progress:
     """What a run knows beside its tensors; saved with them."""
 
     history: list = field(default_factory=list)
+    sessions: list = field(default_factory=list)
     loss_sum: float = 0.0  # of the epoch under way
     seconds: float = 0.0
     restarts: int = 0
@@ -83,6 +103,7 @@ class Run:
         self.optimizer = optim.sgd(self.model, self.optim)
         self.ema = Ema(self.model, self.optim.ema_decay)
         self.start_step, self.progress = 0, Progress()
+        self.scores = {}  # of the newest weights; the last epoch is always evaluated
         self._restore()
         self.loss_sum = torch.tensor(self.progress.loss_sum, dtype=torch.float64, device=device)
         self.batches, self.evaluations = task.loaders(seed, self.start_step)
@@ -164,15 +185,16 @@ class Run:
         loss = self.loss_sum.item() / self.steps_per_epoch
         self.refuse_non_finite(step)
         self.loss_sum.zero_()
-        scores = {}
+        tops = {}
         if epoch in self.evaluation_epochs:
-            scores = {
+            self.scores = {split: self.evaluate(split) for split in ("minival", "train")}
+            tops = {
                 f"{split}_{name}": counts["correct"] / counts["n"]
-                for split in ("minival", "train")
-                for name, counts in self.evaluate(split).items()
+                for split, both in self.scores.items()
+                for name, counts in both.items()
             }
-            self.progress.history.append({"epoch": epoch, "loss": loss, **scores})
-        self.clock.line(step, self.rates[step - 1], loss, scores)
+            self.progress.history.append({"epoch": epoch, "loss": loss, **tops})
+        self.clock.line(step, self.rates[step - 1], loss, tops)
         self.pause(engine, due=epoch == self.optim.epochs or self.clock.worth_saving())
 
     @property
@@ -215,9 +237,13 @@ class Run:
             raise Diverged(f"the loss or a weight is not finite by step {step}")
 
 
+def has_bf16(device):
+    """Does the device compute in bfloat16 itself? Most CPUs and older GPUs only emulate it."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def autocast(device):
-    """bfloat16 where CUDA has it; this class of CPU only emulates it."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device))
 
 
 def run_metrics(task, networks, batches, device):

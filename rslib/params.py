@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from rslib.config import InputError, suggest
 
-EXECUTORS = ("local", "inline", "worker")
+EXECUTORS = ("local", "inline")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +62,11 @@ def from_namespace(namespace):
     of a later cell is never taken for a parameter.
     """
     known = [f.name for f in fields(Params)]
-    for cell in namespace.get("In", []):
-        if cell.lstrip().startswith("# Parameters"):
-            for statement in ast.parse(cell).body:
-                name = statement.targets[0].id
+    injected = [c for c in namespace.get("In", []) if c.strip().split("\n")[0] == "# Parameters"]
+    for cell in injected[-1:]:
+        for statement in ast.parse(cell).body:
+            for target in getattr(statement, "targets", []):
+                name = ast.unparse(target)
                 if name not in known:
                     raise InputError(f"unknown parameter {name!r}{suggest(name, known)}")
     return Params(**{name: namespace[name] for name in known if name in namespace})

@@ -18,9 +18,9 @@ def ladder(study, results):
     """The additive study as a figure: the paper's panel, and ours on an axis of its own.
 
     results: of one protocol, or none for the paper alone. Ours shows every seed as a mark, and a
-    line through the means. Short runs stand alone, without the paper. Returns the figure.
+    line through the means. What is no evidence stands alone. Returns the figure.
     """
-    alone = bool(results) and tables.no_evidence(results)
+    alone = bool(results) and bool(tables.no_evidence(results))
     panels = [] if alone else ["paper"]
     panels += ["here"] if results else []
     figure, axes = plt.subplots(
@@ -80,4 +80,4 @@ def _title(panel, results):
         return "paper: ImageNet, mean of 2 runs"
     scale, protocol = results[0]["scale"], results[0]["protocol"]
     label = f"here: {scale} scale, {protocol['dataset']}"
-    return f"{label}\nshort runs, no result" if tables.no_evidence(results) else label
+    return f"{label}\nno result" if tables.no_evidence(results) else label

@@ -8,12 +8,15 @@ from pathlib import Path
 import torch
 import torchvision
 
-from rslib import config, optim, results
+from rslib import config, engine, optim, results
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES
 
 
-def describe(job, device, outcome, attempt, started):
-    """The result JSON of a run that has ended; outcome is None if it diverged."""
+def describe(job, outcome, attempt, sessions):
+    """The result JSON of a run that has ended; outcome is None if it diverged.
+
+    sessions: of each process that had a part in it, `session` as it was when it began.
+    """
     recipe = config.to_dict(job.row.recipe)
     result = {
         "schema": results.SCHEMA,
@@ -25,15 +28,16 @@ def describe(job, device, outcome, attempt, started):
         "scale": job.scale,
         "seed": job.seed,
         "recipe": recipe,
-        "recipe_sha256": config.sha256(recipe),
+        "recipe_sha256": config.sha256(config.identity(job.row.recipe)),
         "protocol": protocol(job),
         "data": {"name": job.row.recipe.data.dataset, **job.image_set.manifest},
         "metrics": {},
         "history": [],
         "weights_sha256": "",
         "timing": {},
-        "environment": environment(device),
-        "started": started,
+        "environment": sessions[-1],
+        "sessions": sessions,
+        "started": sessions[0]["began"],
         "ended": now(),
     }
     if outcome:
@@ -47,7 +51,6 @@ def protocol(job):
     """What rows of one table share (``id``), and what this row did under it."""
     recipe, manifest = job.row.recipe, job.image_set.manifest
     model, o = recipe.model, recipe.optim
-    own_epochs = SCALES[job.scale].epochs if SCALES[job.scale] else PAPER_EPOCHS
     return {
         "id": job.protocol_id,
         "model": f"ResNet-{model.depth}, width {model.width:g}, stem stride {model.stem_stride}",
@@ -55,7 +58,7 @@ def protocol(job):
         "dataset": recipe.data.dataset,
         "train_images": manifest["train"],
         "long_epochs": job.long_epochs,
-        "shortened": job.long_epochs != own_epochs,
+        "own_epochs": SCALES[job.scale].epochs if SCALES[job.scale] else PAPER_EPOCHS,
         "epochs": o.epochs,
         "batch_size": o.batch_size,
         "peak_rate": o.peak_rate,
@@ -66,12 +69,11 @@ def protocol(job):
     }
 
 
-def environment(device):
-    """Code and machine; neither host name nor folder."""
-    commit, dirty = results.commit()
+def session(device):
+    """Code and machine of this process as it begins; neither host name nor folder."""
     return {
-        "commit": commit,
-        "dirty": dirty,
+        "began": now(),
+        **results.code_version(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "torchvision": torchvision.__version__,
@@ -79,6 +81,7 @@ def environment(device):
         "device": device,
         "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
         "driver": driver() if device == "cuda" else None,
+        "precision": "bf16" if engine.has_bf16(torch.device(device)) else "fp32",
         "threads": torch.get_num_threads(),
     }
 

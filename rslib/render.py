@@ -4,6 +4,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from rslib import paths
+from rslib.config import InputError
 
 
 def render(names=(), report=print):
@@ -11,6 +12,8 @@ def render(names=(), report=print):
     folder = paths.ROOT / "notebooks"
     files = [folder / f"{name}.ipynb" for name in names] or sorted(folder.glob("*.ipynb"))
     for file in files:
+        if not file.exists():
+            raise InputError(f"no notebook {file.stem!r} in {folder.relative_to(paths.ROOT)}/")
         notebook = nbformat.read(file, as_version=4)
         NotebookClient(
             notebook,

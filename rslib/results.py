@@ -5,6 +5,7 @@ at the end. ``record`` copies it to ``data/results/<study>/``, which is committe
 """
 
 import json
+import re
 import subprocess
 
 from rslib import paths
@@ -13,6 +14,7 @@ from rslib.config import InputError
 
 SCHEMA = 1
 STATUSES = ("complete", "diverged")
+RUN_ID = re.compile(r"[a-z0-9-]+-[0-9a-f]{10}-s[0-9]+")
 FIELDS = {
     "schema": int,
     "study": str,
@@ -29,6 +31,7 @@ FIELDS = {
     "protocol": dict,
     "data": dict,
     "environment": dict,
+    "sessions": list,
     "timing": dict,
     "weights_sha256": str,
     "started": str,
@@ -38,11 +41,15 @@ FIELDS = {
 
 def validate(result, source):
     """Raise InputError, naming source, unless result has the schema's fields and honest counts."""
+    if not isinstance(result, dict):
+        raise InputError(f"{source} is no result")
     for name, kind in FIELDS.items():
         if not isinstance(result.get(name), kind):
             raise InputError(f"{source}: field {name!r} is missing or no {kind.__name__}")
     if result["schema"] != SCHEMA or result["status"] not in STATUSES:
         raise InputError(f"{source}: schema {result['schema']}, status {result['status']!r}")
+    if not RUN_ID.fullmatch(result["run_id"]):
+        raise InputError(f"{source}: run_id {result['run_id']!r}")
     if (result["status"] == "complete") != bool(result["metrics"]):
         raise InputError(f"{source}: a run has metrics if, and only if, it is complete")
     for both in result["metrics"].values():
@@ -79,33 +86,45 @@ def recorded(study):
 
 
 def find(study, run_id, runs_dir):
-    """The result of a run: as recorded, else the newest attempt's; None if it has not ended."""
-    candidates = [
-        *(paths.RESULTS / study).glob(f"{run_id}.json"),
-        *reversed(attempts(study, run_id, runs_dir)),
-    ]
-    return next((read(path) for path in candidates if path.exists()), None)
+    """The result that counts for a run: as recorded, else the first attempt that is fit to be.
+
+    Else the first that has ended, else None. Trying again never replaces a number by a nicer one.
+    """
+    stored = paths.RESULTS / study / f"{run_id}.json"
+    if stored.exists():
+        return read(stored)
+    ended = [read(path) for path in attempts(study, run_id, runs_dir) if path.exists()]
+    return next((result for result in ended if not unfit(result)), ended[0] if ended else None)
 
 
 def attempts(study, run_id, runs_dir):
     """Where the results of a run's attempts are, or will be, oldest first."""
     folders = (runs_dir / study / run_id).glob("attempt-*")
-    return [f / "result.json" for f in sorted(folders, key=lambda f: int(f.name[8:]))]
+    numbered = [f for f in folders if f.name[8:].isdecimal()]
+    return [f / "result.json" for f in sorted(numbered, key=lambda f: int(f.name[8:]))]
+
+
+def ended(study, run_id, runs_dir):
+    """How many attempts at a run have ended; a recorded result was at least the first."""
+    count = sum(path.exists() for path in attempts(study, run_id, runs_dir))
+    return max(count, int((paths.RESULTS / study / f"{run_id}.json").exists()))
 
 
 def record(study, runs_dir, report=print):
     """Copy every finished run of a study to data/results; return how many were new.
 
-    Left out, with the reason: smoke and shortened runs, which are no evidence, and runs of code
-    that no commit names.
+    Left out, with the reason, is what `unfit` says is no evidence. Raises InputError if there are
+    no runs of that study.
     """
+    if not (runs_dir / study).is_dir():
+        raise InputError(f"no runs of {study!r} in {runs_dir}; python -m rslib run trains them")
     new = 0
-    for path in sorted((runs_dir / study).glob("*/attempt-1/result.json")):
-        result = read(path)
-        reason = unfit(result)
-        target = paths.RESULTS / study / f"{result['run_id']}.json"
-        if target.exists():
+    for folder in sorted(f for f in (runs_dir / study).iterdir() if RUN_ID.fullmatch(f.name)):
+        target = paths.RESULTS / study / f"{folder.name}.json"
+        result = find(study, folder.name, runs_dir)
+        if target.exists() or result is None:
             continue
+        reason = unfit(result)
         if reason:
             report(f"left out {result['run_id']}: {reason}")
             continue
@@ -117,24 +136,33 @@ def record(study, runs_dir, report=print):
 
 def unfit(result):
     """Why a result is no evidence, or an empty string."""
+    sessions = result["sessions"]
     if result["scale"] == "smoke":
-        return "smoke scale"
-    if result["protocol"]["shortened"]:
-        return f"a schedule of {result['protocol']['long_epochs']} epochs is not the scale's own"
-    if result["environment"]["dirty"] or not result["environment"]["commit"]:
-        return "trained from code that is not committed; commit, then train anew"
+        return "smoke scale shows that the path works"
+    epochs, own = result["protocol"]["long_epochs"], result["protocol"]["own_epochs"]
+    if epochs != own:
+        return f"{epochs} epochs, not the scale's own {own}, show that the path works"
+    if any(session["dirty"] for session in sessions):
+        return "the code was not committed; commit, then train with reuse=False"
+    if len({(session["code"], session["device_name"]) for session in sessions}) > 1:
+        return "code or device changed between the sessions of the run"
     return ""
 
 
-def commit():
-    """(commit of the project, whether its code differs from it); (None, True) outside git."""
+def code_version():
+    """{"commit", "code", "dirty"}: HEAD, the hash of what it holds of rslib, and local changes.
+
+    Dirty, too, where no git tells: outside a checkout, or from a copy that git does not track.
+    """
 
     def git(*words):
         command = ["git", "-C", str(paths.ROOT), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "rslib/__init__.py")
         changed = git("status", "--porcelain", "--", "rslib", "data/fashion-mnist")
-        return git("rev-parse", "HEAD"), bool(changed)
+        head = git("rev-parse", "HEAD")
+        return {"commit": head, "code": git("rev-parse", "HEAD:rslib"), "dirty": bool(changed)}
     except (subprocess.CalledProcessError, FileNotFoundError):
-        return None, True
+        return {"commit": None, "code": None, "dirty": True}

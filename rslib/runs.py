@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from filelock import FileLock, Timeout
 from rslib import config, engine, paths, results
 from rslib.config import InputError
 from rslib.data.images import ImageSet, open_images, source
-from rslib.provenance import compare, describe, now
+from rslib.machine import cores
+from rslib.provenance import compare, describe, now, session
 from rslib.recipes.additive import STUDIES
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
 from rslib.tasks.classify import Classify
@@ -46,9 +48,6 @@ class Plan:
     device: str
     runs_dir: Path
 
-    def job_of(self, row, seed):
-        return next(j for j in self.jobs if (j.row.recipe, j.seed) == (row.recipe, seed))
-
     def results(self):
         """{run_id: result} of all jobs that have ended."""
         found = {j.run_id: results.find(self.study, j.run_id, self.runs_dir) for j in self.jobs}
@@ -64,9 +63,9 @@ def plan(study_name, params, report=print):
     device = choose_device(params.device)
     scale, why = choose_scale(params, device)
     dataset = choose_dataset(scale, params)
-    data_dir = params.data_dir
-    available = len(source(dataset, data_dir)[0]) if scale == "gpu" else None
-    runs_dir = paths.runs_dir(params.runs_dir)
+    runs_dir = usable(paths.runs_dir(params.runs_dir))
+    listing = source(dataset, params.data_dir)
+    available = len(listing[0])
     scaled = {
         row.id: at_scale(row, scale, epochs=params.epochs, dataset=dataset, available=available)
         for row in study.rows
@@ -74,26 +73,34 @@ def plan(study_name, params, report=print):
     opened = {}
     for row in scaled.values():
         if row.recipe.data not in opened:
-            opened[row.recipe.data] = open_images(row.recipe.data, data_dir, runs_dir, report)
+            opened[row.recipe.data] = open_images(row.recipe.data, listing, runs_dir, report)
     own_epochs = SCALES[scale].epochs if SCALES[scale] else PAPER_EPOCHS
     long_epochs = params.epochs or own_epochs
-    baseline = scaled[study.rows[0].id].recipe
-    manifest = opened[baseline.data].manifest
-    protocol_id = config.sha256([config.key(baseline, manifest["sha256"]), long_epochs])[:8]
-    jobs, names = [], {}
-    for row in scaled.values():
-        images = opened[row.recipe.data]
-        key = config.key(row.recipe, images.manifest["sha256"])
-        # a run is named after the first row of the whole table that has its recipe
-        name = names.setdefault(key, f"{row.id}-{key}")
-        if row.id not in [r.id for r in rows]:
-            continue
+    keys = {
+        id: config.key(row.recipe, opened[row.recipe.data].manifest["sha256"])
+        for id, row in scaled.items()
+    }
+    # rows may stand in one table if the whole table was made by the same rule
+    protocol_id = config.sha256([list(keys.values()), long_epochs])[:8]
+    jobs = []
+    for asked in rows:
+        row, images = scaled[asked.id], opened[scaled[asked.id].recipe.data]
         for seed in range(params.seeds):
-            run_id = f"{name}-s{seed}"
+            run_id = f"{study.run_as(asked)}-{keys[asked.id]}-s{seed}"
             if run_id not in [job.run_id for job in jobs]:
                 job = Job(study_name, scale, row, seed, images, run_id, long_epochs, protocol_id)
                 jobs.append(job)
     return Plan(study_name, scale, why, [scaled[r.id] for r in rows], jobs, device, runs_dir)
+
+
+def usable(folder):
+    """The folder, made if need be. Raises InputError where nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise InputError(f"runs_dir {folder}: {error.strerror}; name another") from error
 
 
 def choose_device(name):
@@ -144,12 +151,11 @@ def run(job, device, runs_dir, *, reuse=True, workers=None, report=print, stop=l
     stored = results.find(job.study, job.run_id, runs_dir)
     if stored and reuse:
         return stored
-    with claim(runs_dir / job.study / job.run_id) as run_dir:
+    with claim(runs_dir / job.study / job.run_id):
         stored = results.find(job.study, job.run_id, runs_dir)
         if stored and reuse:  # it ended while we waited for nothing
             return stored
-        result_file = next_attempt(job, runs_dir)
-        result = train(job, device, result_file, run_dir, workers, report, stop)
+        result = train(job, device, next_attempt(job, runs_dir), workers, report, stop)
     if stored:
         report(compare(stored, result))
     return result
@@ -160,23 +166,31 @@ def next_attempt(job, runs_dir):
     files = results.attempts(job.study, job.run_id, runs_dir)
     if files and not files[-1].exists():
         return files[-1]
-    return runs_dir / job.study / job.run_id / f"attempt-{len(files) + 1}" / "result.json"
+    number = results.ended(job.study, job.run_id, runs_dir) + 1
+    return runs_dir / job.study / job.run_id / f"attempt-{number}" / "result.json"
 
 
-def train(job, device, result_file, run_dir, workers, report, stop):
+def train(job, device, result_file, workers, report, stop):
     recipe = job.row.recipe
     if workers is None:
-        workers = min(16, os.cpu_count() - 1) if device == "cuda" else 0
+        workers = min(16, cores() - 1) if device == "cuda" else 0
     task = Classify(recipe, job.image_set, workers=workers, pin=device == "cuda")
-    started = now()
     try:
         outcome = engine.fit(
-            task, recipe, result_file.parent, seed=job.seed, device=device, report=report, stop=stop
+            task,
+            recipe,
+            result_file.parent,
+            seed=job.seed,
+            device=device,
+            report=report,
+            stop=stop,
+            session=session(device),
         )
+        sessions = outcome.sessions
     except engine.Diverged as error:
         report(f"diverged: {error}")
-        outcome = None
-    result = describe(job, device, outcome, int(result_file.parent.name[8:]), started)
+        outcome, sessions = None, error.sessions
+    result = describe(job, outcome, int(result_file.parent.name[8:]), sessions)
     results.write(result_file, result)
     return result
 

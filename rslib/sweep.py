@@ -11,18 +11,22 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import fields
 
 import torch
 
-from rslib import engine, optim, runs
+from rslib import engine, optim, results, runs
 from rslib.clock import duration
 from rslib.config import InputError
+from rslib.machine import cores
 from rslib.params import Params
 from rslib.tasks.classify import Classify
 
 TIMED_STEPS = 4
+TIMED_SECONDS = 20.0  # … or as many as fit
 READY = "\x01ready"  # a process's line that asks for the next run
+SECONDS = "\x01seconds"  # … that answers how long one image takes
 
 
 class Stopped(RuntimeError):
@@ -36,16 +40,21 @@ class Stopped(RuntimeError):
 def complete(plan, params, report=print):
     """Train what has no result yet; return {run_id: result} of all runs that have ended.
 
-    reuse=False trains all of them anew. Raises InputError if it would take longer than
-    params.max_hours; Stopped, Held or Preempted if something came between.
+    reuse=False brings every run to one more attempt, and goes on with that when it was stopped.
+    Raises InputError if it would take longer than params.max_hours; Stopped, Held or Preempted if
+    something came between.
     """
-    pending = [job for job in plan.jobs if not params.reuse or job.run_id not in plan.results()]
+    ended = {job.run_id: results.ended(plan.study, job.run_id, plan.runs_dir) for job in plan.jobs}
+    attempts = 1 if params.reuse else min(ended.values()) + 1
+    pending = [job for job in plan.jobs if ended[job.run_id] < attempts]
     report(f"scale {plan.scale}: {plan.why}")
     report(f"{len(plan.rows)} rows, {len(plan.jobs)} runs, {len(pending)} of them to be trained")
     if pending:
+        if results.code_version()["dirty"]:
+            report("the code differs from its commit: what is trained now can not be recorded")
         processes = 1
         if params.executor == "local" and plan.device == "cpu":
-            processes = max(1, min(os.cpu_count() // params.threads, len(pending)))
+            processes = max(1, min(cores() // params.threads, len(pending)))
         announce(plan, pending, processes, params, report)
         if params.executor == "local":
             share_out(plan, pending, params, processes, report)
@@ -57,13 +66,17 @@ def complete(plan, params, report=print):
 def announce(plan, pending, processes, params, report):
     """Say what will be trained and for how long, from timed steps of its first and last run."""
     torch.set_num_threads(params.threads)
-    first, last = pending[0], pending[-1]
-    an_image = (image_seconds(first, plan.device) + image_seconds(last, plan.device)) / 2
-    total = an_image * sum(image_passes(job) for job in pending) / processes
-    model, data = first.row.recipe.model, first.row.recipe.data
+    ends = [pending[0], pending[-1]]
+    if params.executor == "local" and plan.device == "cuda":
+        an_image = sum(timed_elsewhere(plan, ends, params)) / 2
+    else:
+        an_image = sum(image_seconds(job, plan.device) for job in ends) / 2
+    passes = sum(image_passes(job) * (1 - done_share(plan, job)) for job in pending)
+    total = an_image * passes / processes
+    model, data = ends[0].row.recipe.model, ends[0].row.recipe.data
     report(
         f"ResNet-{model.depth}, width {model.width:g}, {data.resolution} px, "
-        f"{first.image_set.manifest['train']} training images of {data.dataset}, "
+        f"{ends[0].image_set.manifest['train']:,} training images of {data.dataset}, "
         f"{processes} process{'es' if processes > 1 else ''} on {plan.device}"
     )
     report(f"about {duration(total)} (h:mm:ss) by a few timed steps")
@@ -72,6 +85,17 @@ def announce(plan, pending, processes, params, report):
             f"about {total / 3600:.2g} hours are more than max_hours {params.max_hours:g}; "
             "name fewer rows, seeds or epochs, or raise it"
         )
+
+
+def done_share(plan, job):
+    """How much of a run's steps its newest checkpoint has behind it, 0 to 1."""
+    attempts = results.attempts(plan.study, job.run_id, plan.runs_dir)
+    if not attempts or attempts[-1].exists():
+        return 0.0
+    steps = [int(path.stem[5:]) for path in attempts[-1].parent.glob("step-*.pt")]
+    optim = job.row.recipe.optim
+    total = job.image_set.manifest["train"] // optim.batch_size * optim.epochs
+    return max(steps, default=0) / total
 
 
 def image_passes(job):
@@ -91,7 +115,7 @@ def image_seconds(job, device):
     model = task.build().to(device=device, memory_format=torch.channels_last).train()
     optimizer = optim.sgd(model, job.row.recipe.optim)
     stream, times, batch = iter(task.loaders(job.seed)[0]), [], None
-    for _ in range(TIMED_STEPS):
+    while len(times) < TIMED_STEPS and sum(times) < TIMED_SECONDS:
         begin = time.perf_counter()
         if batch is None or device.type == "cpu":
             batch = [tensor.to(device) for tensor in next(stream)]
@@ -103,6 +127,18 @@ def image_seconds(job, device):
         loss.item()  # waits for the device
         times.append(time.perf_counter() - begin)
     return min(times) / len(batch[1])
+
+
+def timed_elsewhere(plan, jobs, params):
+    """image_seconds of jobs, from a process that takes its GPU memory with it when it ends."""
+    child = start(plan, params)
+    words = "".join(f"time {job.run_id}\n" for job in jobs)
+    said, _ = child.communicate(words)
+    found = [float(line.split()[1]) for line in said.splitlines() if line.startswith(SECONDS)]
+    if child.returncode or len(found) != len(jobs):
+        lines = [line for line in said.splitlines() if line != READY]
+        raise ended_early(child.returncode, lines[-1] if lines else "no message")
+    return found
 
 
 def train_here(plan, jobs, params, report, watch_parent=False):
@@ -127,14 +163,18 @@ def train_here(plan, jobs, params, report, watch_parent=False):
 
 
 def serve(plan, params):
-    """What a training process does: ask for a run, train it, until there is none left."""
+    """What a training process does: ask for a run, train or time it, until there is none left."""
+    jobs = {job.run_id: job for job in plan.jobs}
 
     def asked_for():
-        jobs = {job.run_id: job for job in plan.jobs}
-        print(READY, flush=True)
+        say_or_leave(READY)
         for line in sys.stdin:
-            yield jobs[line.strip()]
-            print(READY, flush=True)
+            verb, run_id = line.split()
+            if verb == "time":
+                say_or_leave(f"{SECONDS} {image_seconds(jobs[run_id], plan.device)}")
+            else:
+                yield jobs[run_id]
+            say_or_leave(READY)
 
     train_here(plan, asked_for(), params, say_or_leave, watch_parent=True)
 
@@ -176,39 +216,68 @@ def share_out(plan, pending, params, processes, report):
     todo, lines = queue.SimpleQueue(), queue.SimpleQueue()
     for job in pending:
         todo.put(job.run_id)
-    children = [start(plan, params) for _ in range(processes)]
-    for child in children:
-        threading.Thread(target=_attend, args=(child, todo, lines), daemon=True).start()
-    trouble, last, running = {}, {}, processes
+    with told_to_stop():
+        children = [start(plan, params) for _ in range(processes)]
+        for child in children:
+            threading.Thread(target=_attend, args=(child, todo, lines), daemon=True).start()
+        last, running = {}, processes
+        try:
+            while running:
+                child, line = lines.get()
+                if line is None:
+                    running -= 1
+                else:
+                    report(line)
+                    last[child] = line
+        finally:  # also when a notebook is interrupted: let each save its checkpoint
+            for child in children:
+                child.terminate()
+            codes = {child.wait(): last.get(child, "no message") for child in children}
+    wrong = [code for code in codes if code]
+    if wrong:
+        # a process that is only held up or stopped says less than one that failed
+        code = min(wrong, key=lambda c: (c in (75, -signal.SIGTERM), c))
+        raise ended_early(code, codes[code])
+    if not todo.empty():
+        raise Stopped("no process is left to train what remains", 70)
+
+
+def ended_early(code, line):
+    """The exception for a process that ended with this code and this last line."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        return Stopped(f"a training process was killed by {name} (memory?) after: {line}", 70)
+    return Stopped(f"a training process ended with code {code}: {line}", code)
+
+
+@contextmanager
+def told_to_stop():
+    """SIGTERM becomes Preempted here, so that what waits for other processes can stop them."""
+
+    def stop(*_):
+        raise engine.Preempted("told to stop; the same command goes on")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        while running:
-            child, line = lines.get()
-            if line is None:
-                running -= 1
-                if child.wait():
-                    trouble[child.returncode] = last.get(child, "no message")
-            else:
-                report(line)
-                last[child] = line
-    finally:  # also when a notebook is interrupted: let each save its checkpoint
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.wait()
-    if trouble:
-        code = next(c for c in (70, 1, 75, *trouble) if c in trouble)
-        raise Stopped(f"a training process ended with code {code}: {trouble[code]}", code)
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def start(plan, params):
-    options = {"scale": plan.scale, "device": plan.device, "executor": "worker"}
+    options = {"scale": plan.scale, "device": plan.device, "executor": "inline"}
     words = [sys.executable, "-m", "rslib", "run", plan.study, *command_line(params, options)]
+    words += ["--serve"]
     return subprocess.Popen(
         words,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",
         bufsize=1,
         env={**os.environ, "OMP_NUM_THREADS": str(params.threads), "PYTHONUNBUFFERED": "1"},
     )
@@ -229,12 +298,21 @@ def command_line(params, changes):
 
 def _attend(child, todo, lines):
     """Hand runs to one process as it asks for them, and queue everything else that it says."""
-    for line in child.stdout:
-        if line.rstrip("\n") != READY:
-            lines.put((child, line.rstrip("\n")))
-            continue
-        try:
-            child.stdin.write(todo.get_nowait() + "\n")
-        except queue.Empty:
-            child.stdin.close()
-    lines.put((child, None))
+    try:
+        for line in child.stdout:
+            line = line.rstrip("\n")
+            if not line.endswith(READY):
+                lines.put((child, line))
+                continue
+            try:
+                run_id = todo.get_nowait()
+            except queue.Empty:
+                child.stdin.close()
+                continue
+            try:
+                child.stdin.write(f"train {run_id}\n")
+                child.stdin.flush()
+            except BrokenPipeError:  # it died after it asked: the run is another's
+                todo.put(run_id)
+    finally:
+        lines.put((child, None))

@@ -1,7 +1,8 @@
 """Results beside the paper, as pandas tables. Nothing here needs torch.
 
 What may stand beside what: at paper scale, our top-1 beside the paper's. At a reduced scale only
-the change that a row brings stands beside the paper's. Smoke and shortened runs stand alone.
+the change that a row brings stands beside the paper's. What is no evidence (smoke runs, other
+schedules, code that no commit names) stands alone, and its headline says why.
 """
 
 from statistics import mean, stdev
@@ -9,6 +10,7 @@ from statistics import mean, stdev
 import pandas as pd
 
 from rslib.config import InputError
+from rslib.results import unfit
 
 NOT_RUN = "not yet run"
 
@@ -28,13 +30,13 @@ def headline(results):
         f"{results[0]['scale']} scale: {p['model']}, {p['resolution']} px, {p['train_images']:,} "
         f"training and {data['test']:,} test images of {p['dataset']}, {p['long_epochs']} epochs"
     )
-    if no_evidence(results):
-        line += ". These short runs show that the path works; they are no result"
-    return line + "."
+    reason = no_evidence(results)
+    return f"{line}. No result: {reason}." if reason else f"{line}."
 
 
 def no_evidence(results):
-    return results[0]["scale"] == "smoke" or results[0]["protocol"]["shortened"]
+    """Why these results may not stand beside the paper's; empty if they may."""
+    return next(filter(None, map(unfit, results)), "")
 
 
 def frame(study, results, rows=()):
@@ -62,7 +64,7 @@ def label(row, results):
 
 def scores_of(study, row, results):
     """({seed: test top-1 in percent by the row's weights}, number of diverged runs)."""
-    run_as = next(r.id for r in study.rows if r.recipe == row.recipe)
+    run_as = study.run_as(row)
     found = [r for r in results if r["row"] == run_as]
     if len({r["recipe_sha256"] for r in found}) > 1:
         raise InputError(f"results of row {run_as!r} have different recipes; they share no table")

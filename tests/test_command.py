@@ -60,7 +60,7 @@ def test_a_finished_run_is_loaded_and_its_table_shown(epochs_run):
     done = rslib(*SMOKE, "--rows", "epochs,ema", "--runs-dir", runs_dir)
     assert done.returncode == 0
     assert "2 rows, 1 runs, 0 of them to be trained" in done.stdout
-    assert "+ EMA of weights" in done.stdout and "no result" in done.stdout
+    assert "+ EMA of weights" in done.stdout and "No result: " in done.stdout
     after = (runs_dir / "table1" / found["run_id"] / "attempt-1/result.json").stat().st_mtime_ns
     assert before == after
 
@@ -117,7 +117,11 @@ def test_kills_in_mid_epoch_change_no_bit(epochs_run, tmp_path):
 def test_a_told_or_orphaned_process_saves_and_leaves(epochs_run, tmp_path):
     found, _ = epochs_run
     options = ["--rows", "epochs", "--runs-dir", tmp_path]
-    for executor, number in (("inline", signal.SIGTERM), ("local", signal.SIGKILL)):
+    for executor, number in (
+        ("inline", signal.SIGTERM),
+        ("local", signal.SIGTERM),
+        ("local", signal.SIGKILL),
+    ):
         words = command(*SMOKE, *options, "--executor", executor)
         process = subprocess.Popen(
             words,
@@ -139,6 +143,41 @@ def test_a_told_or_orphaned_process_saves_and_leaves(epochs_run, tmp_path):
     assert rslib(*SMOKE, *options).returncode == 0
 
 
+def test_one_epoch_leaves_no_row_without_its_run(tmp_path):
+    """Short and long schedules are then the same recipe; each row still has its own run."""
+    words = [*SMOKE, "--epochs", "1", "--rows", "cosine,epochs,ema", "--runs-dir", tmp_path]
+    done = rslib(*words)
+    assert done.returncode == 0 and "not yet run" not in done.stdout
+    assert len(list(tmp_path.rglob("result.json"))) == 2
+
+
+DYING = "print('\\x01ready', flush=True); import os; os.kill(os.getpid(), 9)"
+BABBLING = (
+    "import sys; print('\\x01ready', flush=True); sys.stdin.readline();"
+    "sys.stdout.buffer.write(b'caf\\xe9\\n'); sys.exit(70)"
+)
+
+
+@pytest.mark.parametrize(("script", "message"), [(DYING, "SIGKILL"), (BABBLING, "code 70")])
+def test_a_process_that_dies_hangs_nobody(script, message, monkeypatch):
+    from types import SimpleNamespace
+
+    from rslib import sweep
+    from rslib.params import Params
+
+    def start(plan, params):
+        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+        return subprocess.Popen(
+            [sys.executable, "-c", script], text=True, errors="replace", bufsize=1, **pipes
+        )
+
+    monkeypatch.setattr(sweep, "start", start)
+    jobs = [SimpleNamespace(run_id=f"run-{n}") for n in range(3)]
+    with pytest.raises(sweep.Stopped, match=message) as caught:
+        sweep.share_out(SimpleNamespace(), jobs, Params(), 2, lambda line: None)
+    assert caught.value.code == 70
+
+
 def test_a_second_command_is_told_who_holds_the_run(epochs_run, tmp_path):
     _found, _ = epochs_run
     words = ["--rows", "epochs", "--runs-dir", tmp_path, "--executor", "inline"]
@@ -149,7 +188,7 @@ def test_a_second_command_is_told_who_holds_the_run(epochs_run, tmp_path):
         second = rslib(*SMOKE, *words, "--epochs", 60)
         assert first.poll() is None
         first.kill()
-    assert second.returncode == 1
+    assert second.returncode == 75  # worth another try
     assert f"is being trained by process {first.pid} on" in second.stderr
     assert "Traceback" not in second.stderr
 
@@ -186,6 +225,7 @@ def test_what_diverged_is_a_result_and_says_so(tmp_path):
         (["run", "table1", "--scale", "smoke", "--data-dir", "/no/such"], "does not exist"),
         (["run", "table1", "--scale", "smoke", "--max-hours", "0.00001"], "more than max_hours"),
         (["run", "table1", "--scale", "paper"], "needs ImageNet"),
+        (["record", "table99"], "no study 'table99'"),
     ],
     ids=lambda v: "-".join(v[1:]).replace("/", "") if isinstance(v, list) else "",
 )
@@ -199,6 +239,30 @@ def test_bad_input_ends_in_one_line_and_exit_code_1(words, message, capsys, monk
         code = left.code
     told = capsys.readouterr().err.strip()
     assert code == 1 and message in told and "\n" not in told, told
+
+
+def test_timing_in_another_process_is_the_timing_of_this_one(tmp_path):
+    """What a GPU's parent does, to leave its memory free; here on CPU."""
+    from rslib import runs, sweep
+    from rslib.params import Params
+
+    params = Params(scale="smoke", rows=["epochs"], runs_dir=str(tmp_path))
+    plan = runs.plan("table1", params, lambda line: None)
+    (elsewhere,) = sweep.timed_elsewhere(plan, plan.jobs, params)
+    here = sweep.image_seconds(plan.jobs[0], "cpu")
+    assert here / 10 < elsewhere < here * 10
+
+
+def test_a_folder_that_cannot_be_written_is_told(capsys, tmp_path):
+    from rslib.__main__ import main
+
+    (tmp_path / "file").write_text("")
+    for words in ([*SMOKE, "--runs-dir"], ["record", "table1", "--runs-dir"]):
+        assert main([*words, str(tmp_path / "file" / "runs")]) == 1
+        told = capsys.readouterr().err
+        assert "runs" in told and told.count("\n") == 1
+    assert main(["render", "table99"]) == 1
+    assert "no notebook 'table99'" in capsys.readouterr().err
 
 
 def test_cuda_without_cuda(capsys, tmp_path):

@@ -1,5 +1,6 @@
 """Image sets, splits, bad files, and randomness that has an address."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,13 +14,16 @@ from PIL import Image
 from rslib import paths
 from rslib.config import InputError, Recipe, evolve
 from rslib.data import images
-from rslib.data.images import open_images
 from rslib.data.loaders import Schedule, eval_batches, train_batches
 from rslib.data.randomness import generator, seed_of
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"
+
+
+def open_images(data, data_dir="", *args, **kwargs):
+    return images.open_images(data, images.source(data.dataset, str(data_dir)), *args, **kwargs)
 
 
 def data(**changes):
@@ -38,9 +42,7 @@ def tree(tmp_path):
             for i in range(count):
                 pixels = random.integers(0, 256, (20 + i, 24, 3), dtype=np.uint8)
                 Image.fromarray(pixels).save(folder / f"{i}.png")
-    images.source.cache_clear()
-    yield tmp_path
-    images.source.cache_clear()
+    return tmp_path
 
 
 def test_the_embedded_set_is_whole_and_balanced():
@@ -120,6 +122,53 @@ def test_unreadable_files_are_named_and_counted(tree, monkeypatch, budget):
     assert len(lines) == 1 and "cat/1.png" in lines[0] and "dog/2.png" in lines[0]
 
 
+def dangling_link(folder):
+    (folder / "link.png").symlink_to(folder / "nowhere.png")
+
+
+def sixteen_bits(folder):
+    Image.fromarray(np.full((20, 20), 30_000, np.uint16)).save(folder / "deep.png")
+
+
+def odd_name(folder):
+    shutil.copy(folder / "0.png", os.fsencode(folder) + b"/caf\xe9.png")
+
+
+@pytest.mark.parametrize(
+    ("add", "bad"), [(dangling_link, "link.png"), (sixteen_bits, "deep.png"), (odd_name, None)]
+)
+def test_odd_files_are_told_or_read(tree, monkeypatch, add, bad):
+    add(tree / "train/cat")
+    if bad is None:
+        assert len(open_images(data(), tree).train) == 13
+        return
+    with pytest.raises(InputError, match=f"1 of 23 images cannot be read .*{bad}"):
+        open_images(data(), tree)
+    monkeypatch.setattr(images, "SMALL_FILES", 0)
+    with pytest.raises(InputError, match=bad):
+        open_images(data(), tree, tree / "cache")
+
+
+def test_a_picture_too_large_for_memory_is_read_lazily(tree, monkeypatch):
+    monkeypatch.setattr(images, "SMALL_PIXELS", 1000)
+    assert not open_images(data(), tree).train.in_memory
+
+
+def test_no_minival_is_no_error(tree):
+    assert [
+        len(s) for s in (lambda f: (f.train, f.minival))(open_images(data(minival_images=0), tree))
+    ] == [16, 0]
+
+
+def test_an_imagenet_with_images_missing_is_no_paper_scale(tree):
+    with pytest.raises(InputError, match=r"has 16 \+ 6 images; published are 1281167 \+ 50000"):
+        open_images(data(dataset="imagenet"), tree)
+    lines = []
+    small = data(dataset="imagenet", train_images=8)
+    assert len(open_images(small, tree, report=lines.append).train) == 8
+    assert "published are" in lines[0]
+
+
 def test_cmyk_grey_palette_and_misnamed_files_are_read(tree):
     picture = Image.open(tree / "train/cat/0.png")
     picture.convert("CMYK").save(tree / "train/cat/cmyk.jpg")
@@ -161,15 +210,14 @@ def test_a_folder_that_is_no_data_set_is_refused_in_one_line(tree, spoil, messag
 
 
 def test_large_folders_are_checked_once_and_read_lazily(tree, tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "IN_MEMORY", 0)
+    monkeypatch.setattr(images, "SMALL_FILES", 0)
     lines, cache = [], tmp_path / "cache"
     first = open_images(data(), tree, cache, lines.append)
     assert first.train.items[0] == tree / first.train.names[0]
     assert len(lines) == 1 and "decoding all" in lines[0]
-    images.source.cache_clear()
     again = open_images(data(), tree, cache, lines.append)
     assert len(lines) == 1 and again.manifest == first.manifest
-    monkeypatch.setattr(images, "IN_MEMORY", 2**30)
+    monkeypatch.setattr(images, "SMALL_FILES", 2**30)
     assert open_images(data(), tree).manifest == first.manifest
     assert torch.equal(first.train.image(0), open_images(data(), tree).train.image(0))
 

@@ -8,13 +8,17 @@ from torch import nn
 
 from rslib import checkpoint, engine, metrics
 from rslib.config import evolve
-from rslib.data.images import open_images
+from rslib.data import images
 from rslib.tasks.classify import Classify, normalise
+
+
+def opened(recipe):
+    return images.open_images(recipe.data, images.source(recipe.data.dataset))
 
 
 @pytest.fixture
 def task(tiny):
-    return Classify(tiny, open_images(tiny.data))
+    return Classify(tiny, opened(tiny))
 
 
 def fit(task, run_dir, seed=3, **kwargs):
@@ -37,7 +41,7 @@ def test_a_network_can_learn_its_training_images(tiny, tmp_path):
         "model.width": 0.25,
     }
     recipe = evolve(tiny, plain)
-    outcome = fit(Classify(recipe, open_images(recipe.data)), tmp_path)
+    outcome = fit(Classify(recipe, opened(recipe)), tmp_path)
     losses = [row["loss"] for row in outcome.history]
     assert losses[-1] < 0.3 * losses[0]
     counts = outcome.metrics["train"]["raw"]
@@ -105,7 +109,7 @@ def test_micro_batches_add_up_to_the_batch(tiny, tmp_path, monkeypatch):
     losses = {}
     for micro in (16, 8):
         recipe = evolve(tiny, {"optim.micro_batch": micro, "optim.peak_rate": 1e-3})
-        task = Classify(recipe, open_images(recipe.data))
+        task = Classify(recipe, opened(recipe))
         assert {len(labels) for _, labels in task.loaders(0)[0]} == {micro}
         losses[micro] = fit(task, tmp_path / str(micro)).history[-1]["loss"]
     assert losses[8] == pytest.approx(losses[16], rel=1e-4)

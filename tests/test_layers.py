@@ -9,7 +9,7 @@ import rslib
 
 PACKAGE = Path(rslib.__file__).parent
 ORDER = [
-    {"config", "atomic", "paths", "clock"},
+    {"config", "atomic", "paths", "clock", "machine"},
     {"recipes", "models", "data", "optim", "ema", "metrics", "checkpoint", "results", "params"},
     {"tasks", "tables"},
     {"engine", "plot"},

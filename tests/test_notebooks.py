@@ -90,7 +90,7 @@ def test_smoke_trains_every_row_from_any_folder(tmp_path):
     shown = next(c for c in cells if "tables.frame(" in c.source)
     table = shown.outputs[1]["data"]["text/plain"]
     assert "ResNet-D" in table and "not yet run" not in table
-    assert "no result" in shown.outputs[0]["data"]["text/markdown"]
+    assert "No result: " in shown.outputs[0]["data"]["text/markdown"]
     assert "paper" not in table  # no smoke number stands beside one of the paper's
     training = next(c for c in cells if "collect.collect(" in c.source)
     assert all(o.get("name") != "stderr" for c in cells for o in c.outputs)

@@ -50,6 +50,12 @@ def test_a_misspelt_parameter_is_found_where_papermill_put_it():
         from_namespace({"In": cells, "scale": "smoke", "epoch": 3})
 
 
+def test_a_corrected_parameter_cell_is_believed():
+    cells = ["", "# Parameters\nepoch = 3\n", "# Parameters\nepochs = 3\n"]
+    assert from_namespace({"In": cells, "epochs": 3}) == Params(epochs=3)
+    assert from_namespace({"In": ["# Parameters of my plot\nprint(1)"]}) == Params()
+
+
 def test_variables_of_other_cells_are_no_parameters():
     cells = ["", "# Parameters\nscale = 'smoke'\n", "history = [1]"]
     found = from_namespace({"In": cells, "scale": "smoke", "history": [1], "epochs": None})

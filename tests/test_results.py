@@ -9,12 +9,14 @@ from rslib import paths, results, tables
 from rslib.config import InputError
 from rslib.recipes.additive import TABLE_1
 
+SESSION = {"commit": "abc", "code": "def", "dirty": False, "device_name": "a CPU"}
+
 
 def result(row="cosine", seed=0, raw=500, ema=600, status="complete", **protocol):
     counts = {
         "test": {n: {"correct": c, "n": 1000, "bits": ""} for n, c in (("raw", raw), ("ema", ema))}
     }
-    about = {"id": "p1", "shortened": False, "long_epochs": 350, "train_images": 1000}
+    about = {"id": "p1", "own_epochs": 350, "long_epochs": 350, "train_images": 1000}
     about |= {"model": "ResNet-26", "resolution": 32, "dataset": "fashion-mnist", **protocol}
     return {
         "schema": 1,
@@ -31,7 +33,8 @@ def result(row="cosine", seed=0, raw=500, ema=600, status="complete", **protocol
         "history": [],
         "protocol": about,
         "data": {"name": "fashion-mnist", "test": 1000},
-        "environment": {"commit": "abc", "dirty": False},
+        "environment": SESSION,
+        "sessions": [SESSION],
         "timing": {},
         "weights_sha256": "",
         "started": "2026-01-01T00:00:00+00:00",
@@ -69,6 +72,7 @@ def test_a_result_is_read_back_and_never_replaced(store):
         (lambda r: r.update(status="preempted"), "preempted"),
         (lambda r: r.update(status="diverged"), "if, and only if, it is complete"),
         (lambda r: r["metrics"]["test"]["raw"].update(correct=1001), "1001 correct of 1000"),
+        (lambda r: r.update(run_id="../cosine"), "run_id"),
     ],
 )
 def test_a_result_that_cannot_be_is_refused(store, spoil, message):
@@ -92,6 +96,9 @@ def test_json_is_strict(store):
     (store / "nan.json").write_text('{"a": NaN}')
     with pytest.raises(InputError, match="NaN"):
         results.read(store / "nan.json")
+    (store / "list.json").write_text("[]")
+    with pytest.raises(InputError, match=r"list\.json is no result"):
+        results.read(store / "list.json")
     (store / "half.json").write_text('{"a": 1')
     with pytest.raises(InputError, match=r"half\.json is no JSON"):
         results.read(store / "half.json")
@@ -99,15 +106,38 @@ def test_json_is_strict(store):
 
 def test_only_evidence_is_recorded(store):
     write(store, result(seed=0))
-    write(store, result(seed=1, shortened=True, long_epochs=30))
+    write(store, result(seed=1, long_epochs=30))
     write(store, result(seed=2) | {"scale": "smoke"})
-    write(store, result(seed=3) | {"environment": {"commit": "abc", "dirty": True}})
+    write(store, result(seed=3) | {"sessions": [SESSION, SESSION | {"dirty": True}]})
+    write(store, result(seed=4) | {"sessions": [SESSION, SESSION | {"code": "other"}]})
+    write(store, result(seed=5) | {"sessions": [SESSION | {"commit": "later"}, SESSION]})
     lines = []
-    assert results.record("table1", store, lines.append) == 1
-    assert [r["seed"] for r in results.recorded("table1")] == [0]
-    assert len(lines) == 4
+    assert results.record("table1", store, lines.append) == 2
+    assert [r["seed"] for r in results.recorded("table1")] == [0, 5]
+    assert len(lines) == 6
     assert "30 epochs" in lines[1] and "smoke" in lines[2] and "not committed" in lines[3]
+    assert "code or device changed" in lines[4]
     assert results.record("table1", store, lambda line: None) == 0  # nothing twice
+
+
+def test_the_first_fit_attempt_counts_and_no_later_one(store):
+    dirty = result(raw=400) | {"sessions": [SESSION | {"dirty": True}]}
+    folder = store / "table1" / dirty["run_id"]
+    results.write(folder / "attempt-1" / "result.json", dirty)
+    assert results.find("table1", dirty["run_id"], store) == dirty
+    for number, raw in ((2, 500), (3, 600)):
+        again = result(raw=raw) | {"attempt": number}
+        results.write(folder / f"attempt-{number}" / "result.json", again)
+    (folder / "attempt-old").mkdir()
+    assert results.find("table1", dirty["run_id"], store)["attempt"] == 2
+    assert results.ended("table1", dirty["run_id"], store) == 3
+    assert results.record("table1", store, lambda line: None) == 1
+    assert results.recorded("table1")[0]["attempt"] == 2
+
+
+def test_there_must_be_runs_to_record(store):
+    with pytest.raises(InputError, match="no runs of 'table1'"):
+        results.record("table1", store)
 
 
 def test_a_recorded_result_is_found_before_an_attempt(store):
@@ -148,10 +178,11 @@ def test_what_may_stand_beside_the_paper():
     assert list(reduced.columns) == ["kind", "Δ paper", "Δ here", "top-1 here", "n"]
     at_paper = tables.frame(TABLE_1, [result() | {"scale": "paper"}])
     assert list(at_paper.columns) == ["kind", "paper", "here", "Δ paper", "Δ here", "n"]
-    for short in (result() | {"scale": "smoke"}, result(shortened=True, long_epochs=30)):
+    dirty = result() | {"scale": "paper", "sessions": [SESSION | {"dirty": True}]}
+    for short in (result() | {"scale": "smoke"}, result(long_epochs=30), dirty):
         table = tables.frame(TABLE_1, [short])
         assert list(table.columns) == ["kind", "top-1 here", "Δ here", "n"]
-        assert "no result" in tables.headline([short])
+        assert "No result: " in tables.headline([short])
 
 
 def test_protocols_are_never_mixed():

@@ -7,23 +7,27 @@ and not in the third night. The manifest's hash covers the content of every imag
 import hashlib
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from rslib import paths
+from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256, suggest
+from rslib.machine import cores
 
 DATASETS = ("fashion-mnist", "folder", "imagenet")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+CHUNK = 10_000  # files decoded between two looks at the clock
 UNREADABLE_BUDGET = 0.001  # of all files that are used; more is refused
 IMAGENET_COUNTS = (1_281_167, 50_000)
-IN_MEMORY = 128 * 2**20  # bytes of files up to which decoded images are kept
+SMALL_FILES = 128 * 2**20  # bytes of files, and
+SMALL_PIXELS = 2 * 2**30  # bytes of their pixels, up to which decoded images are kept in memory
 EMBEDDED_SHA256 = {
     "train_images": "07f278b37f989aac890c8362b8fa9ea0efd1a58669095cdd338fa021f2df6572",
     "train_labels": "f1a0e71b55d2ff49c4665828dffd0fb6e9a2872b31127cbcdc18bfc2b3f41217",
@@ -70,28 +74,42 @@ class ImageSet:
     manifest: dict
 
 
-def open_images(data, data_dir="", cache_dir=None, report=print):
-    """The ImageSet that a recipe's Data fields ask for.
+def open_images(data, listing, cache_dir=None, report=print):
+    """The ImageSet that a recipe's Data fields ask for, out of a `source`.
 
     cache_dir: where a large folder's check is remembered. Raises InputError when the data set is
-    missing, too small, damaged, or has other classes in test than in training.
+    too small or damaged, or is an ImageNet with images missing where all are asked for.
     """
-    train, test, classes = source(data.dataset, str(data_dir))
+    train, test, classes = listing
+    if data.dataset == "imagenet":
+        _count_imagenet(len(train), len(test), data, report)
     minival, train = split(train, data)
     if data.test_images:
         test = test.take(balanced(test, data.test_images, "test"))
     splits = {"train": train, "minival": minival, "test": test}
     splits, contents = check(splits, cache_dir, report)
     counts = {name: len(images) for name, images in splits.items()}
-    if data.dataset == "imagenet" and (len(train) + len(minival), len(test)) != IMAGENET_COUNTS:
-        report(f"this ImageNet has {counts}; published are %d + %d images" % IMAGENET_COUNTS)
     manifest = {"classes": len(classes), **counts, "sha256": sha256([classes, contents])}
     return ImageSet(**splits, classes=classes, manifest=manifest)
 
 
-@cache
+def _count_imagenet(train, test, data, report):
+    """All of it is asked for where no subset is; a few missing images are told, more refused."""
+    message = f"this ImageNet has {train} + {test} images; published are %d + %d" % IMAGENET_COUNTS
+    missing = [
+        abs(n - all_of) / all_of for n, all_of in zip((train, test), IMAGENET_COUNTS, strict=True)
+    ]
+    if not data.train_images and max(missing) > UNREADABLE_BUDGET:
+        raise InputError(f"{message}; complete it, or choose a smaller scale")
+    if max(missing) > 0:
+        report(message)
+
+
 def source(dataset, data_dir=""):
-    """All training and test images of a data set, unsplit, and the class names."""
+    """(training images, test images, class names) of a data set, unsplit and undecoded.
+
+    Raises InputError when it is missing, or has other classes in test than in training.
+    """
     if dataset == "fashion-mnist":
         return embedded()
     if dataset == "imagenet":
@@ -204,15 +222,17 @@ def balanced(images, count, salt):
 
 
 def _rank(name):
-    return hashlib.sha256(name.encode()).digest()
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
 
 def decode(path):
     """The file's pixels as uint8 (3, H, W): CMYK, grey, palette and misnamed files included."""
     try:
         with Image.open(path) as image:
+            if image.mode[0] in "IF":
+                raise ValueError(f"mode {image.mode} has no 8-bit channels")
             return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
         raise UnreadableImage(f"{path} cannot be read ({error}); repair or remove it") from error
 
 
@@ -226,51 +246,82 @@ def check(splits, cache_dir, report):
     Returns the splits and, for each, what its images hold: [name, label, digest of the file].
     """
     files = [p for images in splits.values() for p in images.items if isinstance(p, Path)]
-    stats = [f.stat() for f in files]
-    keep = sum(s.st_size for s in stats) <= IN_MEMORY
-    remembered = None
-    if files and not keep and cache_dir:
-        identity = sha256(
-            [[str(f), s.st_size, s.st_mtime_ns] for f, s in zip(files, stats, strict=True)]
-        )
-        remembered = Path(cache_dir) / f"checked-{identity[:16]}.json"
-    if remembered and remembered.exists():
-        digests = json.loads(remembered.read_text())
-        read = {f: (f, digests[str(f)]) for f in files}
+    keep = _is_small(files)
+    if keep or not cache_dir:
+        read = _read_all(files, keep, report)
     else:
-        if not keep:
-            report(f"decoding all {len(files)} images once; the outcome is remembered")
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = pool.map(lambda f: _read(f, keep), files)
-            read = dict(zip(files, results, strict=True))
-        if remembered:
-            remembered.parent.mkdir(parents=True, exist_ok=True)
-            draft = remembered.with_suffix(f".{os.getpid()}.tmp")
-            draft.write_text(json.dumps({str(f): digest for f, (_, digest) in read.items()}))
-            draft.replace(remembered)
-    _judge([f for f, (_, digest) in read.items() if digest is None], len(files), report)
+        read = _read_once(files, Path(cache_dir), report)
+    _judge([file for file, (_, digest) in read.items() if digest is None], len(files), report)
     good, contents = {}, []
     for name, images in splits.items():
-        rows = []
+        kept, rows = Images([], [], []), []
         for file, label, item in zip(images.names, images.labels, images.items, strict=True):
             if isinstance(item, Path):
                 item, digest = read[item]
             else:
                 digest = hashlib.sha256(item.numpy().tobytes()).hexdigest()[:16]
             if digest is not None:
-                rows.append((file, label, item, digest))
-        good[name] = Images(*(list(column) for column in list(zip(*rows, strict=True))[:3]))
-        contents.append([name, [[file, label, digest] for file, label, _, digest in rows]])
+                kept.names.append(file)
+                kept.labels.append(label)
+                kept.items.append(item)
+                rows.append([file, label, digest])
+        good[name] = kept
+        contents.append([name, rows])
     return good, contents
 
 
+def _is_small(files):
+    """Do the files, decoded, fit in memory? By their sizes, then by what their headers say."""
+    if sum(file.stat().st_size for file in files if file.exists()) > SMALL_FILES:
+        return False
+    return sum(map(_pixel_bytes, files)) <= SMALL_PIXELS
+
+
+def _pixel_bytes(file):
+    try:
+        with Image.open(file) as image:
+            return 3 * image.width * image.height
+    except Exception:
+        return 0  # unreadable: decoding it will say so
+
+
+def _read_once(files, cache_dir, report):
+    """_read_all of a large set, remembered by the names, sizes and times of its files."""
+    stats = [
+        (str(f), f.stat().st_size, f.stat().st_mtime_ns) if f.exists() else str(f) for f in files
+    ]
+    remembered = cache_dir / f"checked-{sha256(stats)[:16]}.json"
+    if remembered.exists():
+        return {
+            f: (f, digest)
+            for f, digest in zip(files, json.loads(remembered.read_text()), strict=True)
+        }
+    report(f"decoding all {len(files):,} images once; the outcome is remembered")
+    read = _read_all(files, False, report)
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    write_atomically(remembered, json.dumps([read[f][1] for f in files]).encode())
+    return read
+
+
+def _read_all(files, keep, report):
+    """{file: (image or file, digest)}; the digest of an unreadable file is None."""
+    read, begin = {}, time.monotonic()
+    with ThreadPoolExecutor(cores()) as pool:  # Pillow decodes outside the interpreter's lock
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            read.update(zip(chunk, pool.map(lambda f: _read(f, keep), chunk), strict=True))
+            if time.monotonic() - begin > 60:
+                report(f"{len(read):,} of {len(files):,} images decoded")
+                begin = time.monotonic()
+    return read
+
+
 def _read(path, keep):
-    """(decoded image or the path, digest of the file); an unreadable file has the digest None."""
     try:
         image = decode(path)
+        return image if keep else path, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except UnreadableImage:
         return path, None
-    return image if keep else path, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _judge(unreadable, total, report):

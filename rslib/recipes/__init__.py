@@ -29,6 +29,11 @@ class Study:
     title: str
     rows: tuple
 
+    def run_as(self, row):
+        """The id that a row's run is named after: the first row with the same paper recipe."""
+        recipe = next(r.recipe for r in self.rows if r.id == row.id)
+        return next(r.id for r in self.rows if r.recipe == recipe)
+
     def select(self, wanted=()):
         """The rows with these ids or labels, in the table's order; all if none is named."""
         ids = {name: row.id for row in self.rows for name in (row.id, row.label)}

@@ -1,6 +1,7 @@
 """Image classification: labelled images to top-1."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -70,6 +71,10 @@ class Classify:
 
 def normalise(images):
     """uint8 (N, 3, H, W) -> float32, zero mean and unit deviation on ImageNet, channels last."""
-    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
-    std = torch.tensor(STD, device=images.device).view(3, 1, 1)
+    mean, std = channel_statistics(images.device)
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+@cache  # made once a device: a copy to a GPU in every step would make it wait
+def channel_statistics(device):
+    return tuple(torch.tensor(v, device=device).view(3, 1, 1) for v in (MEAN, STD))
