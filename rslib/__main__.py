@@ -121,7 +121,7 @@ def fail_with(error):
     """Errors whose classes need torch are only looked for once torch is there."""
     import torch
 
-    from rslib import checkpoint, engine, runs, sweep
+    from rslib import checkpoint, engine, processes, runs
 
     if isinstance(error, torch.OutOfMemoryError):
         return fail(
@@ -133,7 +133,7 @@ def fail_with(error):
         return fail(error, BAD_INPUT)
     if isinstance(error, runs.Held | engine.Preempted):
         return fail(error, STOPPED)
-    if isinstance(error, sweep.Stopped):
+    if isinstance(error, processes.Stopped):
         return fail(error, error.code)
     traceback.print_exc()
     return fail("this is a bug; please report the lines above", BUG)

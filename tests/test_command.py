@@ -162,7 +162,7 @@ BABBLING = (
 def test_a_process_that_dies_hangs_nobody(script, message, monkeypatch):
     from types import SimpleNamespace
 
-    from rslib import sweep
+    from rslib import processes
     from rslib.params import Params
 
     def start(plan, params):
@@ -171,10 +171,10 @@ def test_a_process_that_dies_hangs_nobody(script, message, monkeypatch):
             [sys.executable, "-c", script], text=True, errors="replace", bufsize=1, **pipes
         )
 
-    monkeypatch.setattr(sweep, "start", start)
+    monkeypatch.setattr(processes, "start", start)
     jobs = [SimpleNamespace(run_id=f"run-{n}") for n in range(3)]
-    with pytest.raises(sweep.Stopped, match=message) as caught:
-        sweep.share_out(SimpleNamespace(), jobs, Params(), 2, lambda line: None)
+    with pytest.raises(processes.Stopped, match=message) as caught:
+        processes.share_out(SimpleNamespace(), jobs, Params(), 2, lambda line: None)
     assert caught.value.code == 70
 
 
@@ -243,13 +243,13 @@ def test_bad_input_ends_in_one_line_and_exit_code_1(words, message, capsys, monk
 
 def test_timing_in_another_process_is_the_timing_of_this_one(tmp_path):
     """What a GPU's parent does, to leave its memory free; here on CPU."""
-    from rslib import runs, sweep
+    from rslib import processes, runs, timing
     from rslib.params import Params
 
     params = Params(scale="smoke", rows=["epochs"], runs_dir=str(tmp_path))
     plan = runs.plan("table1", params, lambda line: None)
-    (elsewhere,) = sweep.timed_elsewhere(plan, plan.jobs, params)
-    here = sweep.image_seconds(plan.jobs[0], "cpu")
+    (elsewhere,) = processes.timed_elsewhere(plan, plan.jobs, params)
+    here = timing.image_seconds(plan.jobs[0], "cpu")
     assert here / 10 < elsewhere < here * 10
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from rslib import paths
 from rslib.config import InputError, Recipe, evolve
-from rslib.data import images
+from rslib.data import check, images
 from rslib.data.loaders import Schedule, eval_batches, train_batches
 from rslib.data.randomness import generator, seed_of
 from rslib.recipes.additive import TABLE_1
@@ -111,7 +111,7 @@ def test_unreadable_files_are_named_and_counted(tree, monkeypatch, budget):
     whole = (tree / "train/cat/0.png").read_bytes()
     (tree / "train/cat/1.png").write_bytes(whole[: len(whole) // 2])
     (tree / "train/dog/2.png").write_bytes(b"")
-    monkeypatch.setattr(images, "UNREADABLE_BUDGET", budget)
+    monkeypatch.setattr(check, "UNREADABLE_BUDGET", budget)
     lines = []
     if budget < 1:
         with pytest.raises(InputError, match=r"2 of 22 images cannot be read .*cat/1\.png"):
@@ -144,13 +144,13 @@ def test_odd_files_are_told_or_read(tree, monkeypatch, add, bad):
         return
     with pytest.raises(InputError, match=f"1 of 23 images cannot be read .*{bad}"):
         open_images(data(), tree)
-    monkeypatch.setattr(images, "SMALL_FILES", 0)
+    monkeypatch.setattr(check, "SMALL_FILES", 0)
     with pytest.raises(InputError, match=bad):
         open_images(data(), tree, tree / "cache")
 
 
 def test_a_picture_too_large_for_memory_is_read_lazily(tree, monkeypatch):
-    monkeypatch.setattr(images, "SMALL_PIXELS", 1000)
+    monkeypatch.setattr(check, "SMALL_PIXELS", 1000)
     assert not open_images(data(), tree).train.in_memory
 
 
@@ -176,11 +176,11 @@ def test_cmyk_grey_palette_and_misnamed_files_are_read(tree):
     picture.convert("P").save(tree / "train/dog/palette.png")
     picture.save(tree / "train/dog/really-a-png.jpg", format="png")
     for name in ("cat/cmyk.jpg", "cat/grey.jpg", "dog/palette.png", "dog/really-a-png.jpg"):
-        pixels = images.decode(tree / "train" / name)
+        pixels = check.decode(tree / "train" / name)
         assert pixels.shape == (3, 20, 24) and pixels.dtype == torch.uint8
-    same = images.decode(tree / "train/dog/really-a-png.jpg")
+    same = check.decode(tree / "train/dog/really-a-png.jpg")
     assert np.array_equal(same.permute(1, 2, 0), np.array(picture))
-    near = images.decode(tree / "train/cat/cmyk.jpg").float().permute(1, 2, 0)
+    near = check.decode(tree / "train/cat/cmyk.jpg").float().permute(1, 2, 0)
     assert (near - torch.tensor(np.array(picture)).float()).abs().mean() < 60
 
 
@@ -210,14 +210,14 @@ def test_a_folder_that_is_no_data_set_is_refused_in_one_line(tree, spoil, messag
 
 
 def test_large_folders_are_checked_once_and_read_lazily(tree, tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "SMALL_FILES", 0)
+    monkeypatch.setattr(check, "SMALL_FILES", 0)
     lines, cache = [], tmp_path / "cache"
     first = open_images(data(), tree, cache, lines.append)
     assert first.train.items[0] == tree / first.train.names[0]
     assert len(lines) == 1 and "decoding all" in lines[0]
     again = open_images(data(), tree, cache, lines.append)
     assert len(lines) == 1 and again.manifest == first.manifest
-    monkeypatch.setattr(images, "SMALL_FILES", 2**30)
+    monkeypatch.setattr(check, "SMALL_FILES", 2**30)
     assert open_images(data(), tree).manifest == first.manifest
     assert torch.equal(first.train.image(0), open_images(data(), tree).train.image(0))
 

@@ -15,6 +15,7 @@ ORDER = [
     {"engine", "plot"},
     {"provenance"},
     {"runs"},
+    {"processes", "timing"},
     {"sweep"},
     {"collect", "render"},
     {"__main__"},

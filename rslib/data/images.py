@@ -1,33 +1,24 @@
-"""Image sets: the embedded one, any image folder, ImageNet; and their fixed splits.
+"""Image sets: the embedded one, any image folder, ImageNet.
 
-Every file that takes part is decoded once before training, so that an unreadable one is named then
-and not in the third night. The manifest's hash covers the content of every image that is used.
+The manifest's hash covers the content of every image that is used.
 """
 
 import hashlib
-import json
 import os
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from rslib import paths
-from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256, suggest
-from rslib.machine import cores
+from rslib.data.check import UNREADABLE_BUDGET, check, decode
+from rslib.data.splits import balanced, split
 
 DATASETS = ("fashion-mnist", "folder", "imagenet")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-CHUNK = 10_000  # files decoded between two looks at the clock
-UNREADABLE_BUDGET = 0.001  # of all files that are used; more is refused
 IMAGENET_COUNTS = (1_281_167, 50_000)
-SMALL_FILES = 128 * 2**20  # bytes of files, and
-SMALL_PIXELS = 2 * 2**30  # bytes of their pixels, up to which decoded images are kept in memory
 EMBEDDED_SHA256 = {
     "train_images": "07f278b37f989aac890c8362b8fa9ea0efd1a58669095cdd338fa021f2df6572",
     "train_labels": "f1a0e71b55d2ff49c4665828dffd0fb6e9a2872b31127cbcdc18bfc2b3f41217",
@@ -188,149 +179,3 @@ def _tree(root, part):
     if not names:
         raise InputError(f"{root / part} holds no class folder with images")
     return Images(names, labels, [root / name for name in names]), classes
-
-
-def split(train, data):
-    """(minival, train): disjoint, class-balanced, the same whenever and wherever it is made."""
-    wanted = data.minival_images + data.train_images
-    if len(train) < max(wanted, data.minival_images + 1):
-        raise InputError(
-            f"{len(train)} training images are too few: this scale takes {data.minival_images} for "
-            f"minival and {data.train_images or 'at least 1'} for training; choose another scale"
-        )
-    held_out = balanced(train, data.minival_images, "minival")
-    rest = train.take(sorted(set(range(len(train))) - set(held_out)))
-    kept = range(len(rest))
-    if data.train_images:
-        kept = balanced(rest, data.train_images, f"train-{data.subset}")
-    return train.take(held_out), rest.take(kept)
-
-
-def balanced(images, count, salt):
-    """Positions of ``count`` images, as even over the classes as they allow, in file order.
-
-    Each class is ordered by the SHA-256 of "<salt>/<name>", then the classes take turns.
-    """
-    classes = {}
-    for position, label in enumerate(images.labels):
-        classes.setdefault(label, []).append(position)
-    turns = []
-    for label, positions in classes.items():
-        ranked = sorted(positions, key=lambda p: _rank(f"{salt}/{images.names[p]}"))
-        turns += [(turn, label, position) for turn, position in enumerate(ranked)]
-    return sorted(position for _, _, position in sorted(turns)[:count])
-
-
-def _rank(name):
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-
-
-def decode(path):
-    """The file's pixels as uint8 (3, H, W): CMYK, grey, palette and misnamed files included."""
-    try:
-        with Image.open(path) as image:
-            if image.mode[0] in "IF":
-                raise ValueError(f"mode {image.mode} has no 8-bit channels")
-            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
-    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        raise UnreadableImage(f"{path} cannot be read ({error}); repair or remove it") from error
-
-
-class UnreadableImage(InputError):
-    """A file that is no whole image."""
-
-
-def check(splits, cache_dir, report):
-    """Decode every file once: drop and name unreadable ones, keep small sets in memory.
-
-    Returns the splits and, for each, what its images hold: [name, label, digest of the file].
-    """
-    files = [p for images in splits.values() for p in images.items if isinstance(p, Path)]
-    keep = _is_small(files)
-    if keep or not cache_dir:
-        read = _read_all(files, keep, report)
-    else:
-        read = _read_once(files, Path(cache_dir), report)
-    _judge([file for file, (_, digest) in read.items() if digest is None], len(files), report)
-    good, contents = {}, []
-    for name, images in splits.items():
-        kept, rows = Images([], [], []), []
-        for file, label, item in zip(images.names, images.labels, images.items, strict=True):
-            if isinstance(item, Path):
-                item, digest = read[item]
-            else:
-                digest = hashlib.sha256(item.numpy().tobytes()).hexdigest()[:16]
-            if digest is not None:
-                kept.names.append(file)
-                kept.labels.append(label)
-                kept.items.append(item)
-                rows.append([file, label, digest])
-        good[name] = kept
-        contents.append([name, rows])
-    return good, contents
-
-
-def _is_small(files):
-    """Do the files, decoded, fit in memory? By their sizes, then by what their headers say."""
-    if sum(file.stat().st_size for file in files if file.exists()) > SMALL_FILES:
-        return False
-    return sum(map(_pixel_bytes, files)) <= SMALL_PIXELS
-
-
-def _pixel_bytes(file):
-    try:
-        with Image.open(file) as image:
-            return 3 * image.width * image.height
-    except Exception:
-        return 0  # unreadable: decoding it will say so
-
-
-def _read_once(files, cache_dir, report):
-    """_read_all of a large set, remembered by the names, sizes and times of its files."""
-    stats = [
-        (str(f), f.stat().st_size, f.stat().st_mtime_ns) if f.exists() else str(f) for f in files
-    ]
-    remembered = cache_dir / f"checked-{sha256(stats)[:16]}.json"
-    if remembered.exists():
-        return {
-            f: (f, digest)
-            for f, digest in zip(files, json.loads(remembered.read_text()), strict=True)
-        }
-    report(f"decoding all {len(files):,} images once; the outcome is remembered")
-    read = _read_all(files, False, report)
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(remembered, json.dumps([read[f][1] for f in files]).encode())
-    return read
-
-
-def _read_all(files, keep, report):
-    """{file: (image or file, digest)}; the digest of an unreadable file is None."""
-    read, begin = {}, time.monotonic()
-    with ThreadPoolExecutor(cores()) as pool:  # Pillow decodes outside the interpreter's lock
-        for start in range(0, len(files), CHUNK):
-            chunk = files[start : start + CHUNK]
-            read.update(zip(chunk, pool.map(lambda f: _read(f, keep), chunk), strict=True))
-            if time.monotonic() - begin > 60:
-                report(f"{len(read):,} of {len(files):,} images decoded")
-                begin = time.monotonic()
-    return read
-
-
-def _read(path, keep):
-    try:
-        image = decode(path)
-        return image if keep else path, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except UnreadableImage:
-        return path, None
-
-
-def _judge(unreadable, total, report):
-    if not unreadable:
-        return
-    named = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
-    if len(unreadable) > UNREADABLE_BUDGET * total:
-        raise InputError(
-            f"{len(unreadable)} of {total} images cannot be read (0.1 % is the limit); "
-            f"repair or remove: {named}"
-        )
-    report(f"left out {len(unreadable)} of {total} images that cannot be read: {named}")

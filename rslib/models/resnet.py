@@ -38,10 +38,13 @@ class Ops(NamedTuple):
 IMAGE = Ops(nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)
 
 
-def conv_norm(ops, inputs, outputs, kernel, stride=1):
-    """Convolution without bias, padded symmetrically as in the TF1 code, and its batch norm."""
-    conv = ops.conv(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    return [conv, ops.norm(outputs, eps=1e-5, momentum=0.1)]
+def conv(ops, inputs, outputs, kernel, stride=1):
+    """Without bias, padded symmetrically as in the TF1 code."""
+    return ops.conv(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+
+
+def norm(ops, channels):
+    return ops.norm(channels, eps=1e-5, momentum=0.1)
 
 
 class SqueezeExcite(nn.Module):
@@ -68,14 +71,15 @@ class Bottleneck(nn.Module):
         super().__init__()
         outputs = EXPANSION * filters
         branch = OrderedDict(
-            zip(("conv1", "norm1"), conv_norm(ops, inputs, filters, 1), strict=True)
+            conv1=conv(ops, inputs, filters, 1),
+            norm1=norm(ops, filters),
+            relu1=nn.ReLU(inplace=True),
+            conv2=conv(ops, filters, filters, 3, stride),
+            norm2=norm(ops, filters),
+            relu2=nn.ReLU(inplace=True),
+            conv3=conv(ops, filters, outputs, 1),
+            norm3=norm(ops, outputs),
         )
-        branch["relu1"] = nn.ReLU(inplace=True)
-        branch.update(
-            zip(("conv2", "norm2"), conv_norm(ops, filters, filters, 3, stride), strict=True)
-        )
-        branch["relu2"] = nn.ReLU(inplace=True)
-        branch.update(zip(("conv3", "norm3"), conv_norm(ops, filters, outputs, 1), strict=True))
         if se_ratio:
             branch["se"] = SqueezeExcite(ops, outputs, se_ratio)
         if drop_rate:
@@ -95,8 +99,8 @@ def shortcut(ops, inputs, outputs, stride, resnet_d):
     if resnet_d and stride > 1:
         # ceil_mode is TF's SAME padding: an odd side keeps its last column
         pool = ops.avg_pool(stride, stride, ceil_mode=True, count_include_pad=False)
-        return nn.Sequential(pool, *conv_norm(ops, inputs, outputs, 1))
-    return nn.Sequential(*conv_norm(ops, inputs, outputs, 1, stride))
+        return nn.Sequential(pool, conv(ops, inputs, outputs, 1), norm(ops, outputs))
+    return nn.Sequential(conv(ops, inputs, outputs, 1, stride), norm(ops, outputs))
 
 
 def stem(ops, channels, out, resnet_d, strides):
@@ -107,8 +111,10 @@ def stem(ops, channels, out, resnet_d, strides):
     """
     first, second = strides
     if not resnet_d:
-        pool = ops.max_pool(3, second, padding=1) if second > 1 else nn.Identity()
-        return nn.Sequential(*conv_norm(ops, channels, out, 7, first), nn.ReLU(inplace=True), pool)
+        layers = [conv(ops, channels, out, 7, first), norm(ops, out), nn.ReLU(inplace=True)]
+        if second > 1:
+            layers.append(ops.max_pool(3, second, padding=1))
+        return nn.Sequential(*layers)
     half = out // 2
     layers = []
     for inputs, outputs, stride in (
@@ -117,7 +123,7 @@ def stem(ops, channels, out, resnet_d, strides):
         (half, out, 1),
         (out, out, second),
     ):
-        layers += [*conv_norm(ops, inputs, outputs, 3, stride), nn.ReLU(inplace=True)]
+        layers += [conv(ops, inputs, outputs, 3, stride), norm(ops, outputs), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

@@ -1,0 +1,128 @@
+"""Every file that takes part is decoded once before training: a bad one is named then."""
+
+import hashlib
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from rslib.atomic import write_atomically
+from rslib.config import InputError, sha256
+from rslib.machine import cores
+
+CHUNK = 10_000  # files decoded between two looks at the clock
+UNREADABLE_BUDGET = 0.001  # of all files that are used; more is refused
+SMALL_FILES = 128 * 2**20  # bytes of files, and
+SMALL_PIXELS = 2 * 2**30  # bytes of their pixels, up to which decoded images are kept in memory
+
+
+def decode(path):
+    """The file's pixels as uint8 (3, H, W): CMYK, grey, palette and misnamed files included."""
+    try:
+        with Image.open(path) as image:
+            if image.mode[0] in "IF":
+                raise ValueError(f"mode {image.mode} has no 8-bit channels")
+            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
+        raise UnreadableImage(f"{path} cannot be read ({error}); repair or remove it") from error
+
+
+class UnreadableImage(InputError):
+    """A file that is no whole image."""
+
+
+def check(splits, cache_dir, report):
+    """Decode every file once: drop and name unreadable ones, keep small sets in memory.
+
+    Returns the splits and, for each, what its images hold: [name, label, digest of the file].
+    """
+    files = [p for images in splits.values() for p in images.items if isinstance(p, Path)]
+    keep = _is_small(files)
+    if keep or not cache_dir:
+        read = _read_all(files, keep, report)
+    else:
+        read = _read_once(files, Path(cache_dir), report)
+    _judge([file for file, (_, digest) in read.items() if digest is None], len(files), report)
+    good, contents = {}, []
+    for name, images in splits.items():
+        pairs = [read[i] if isinstance(i, Path) else (i, digest_of(i)) for i in images.items]
+        kept = [position for position, (_, digest) in enumerate(pairs) if digest is not None]
+        good[name] = replace(images.take(kept), items=[pairs[p][0] for p in kept])
+        rows = [[images.names[p], images.labels[p], pairs[p][1]] for p in kept]
+        contents.append([name, rows])
+    return good, contents
+
+
+def digest_of(pixels):
+    return hashlib.sha256(pixels.numpy().tobytes()).hexdigest()[:16]
+
+
+def _is_small(files):
+    """Do the files, decoded, fit in memory? By their sizes, then by what their headers say."""
+    if sum(file.stat().st_size for file in files if file.exists()) > SMALL_FILES:
+        return False
+    return sum(map(_pixel_bytes, files)) <= SMALL_PIXELS
+
+
+def _pixel_bytes(file):
+    try:
+        with Image.open(file) as image:
+            return 3 * image.width * image.height
+    except Exception:
+        return 0  # unreadable: decoding it will say so
+
+
+def _read_once(files, cache_dir, report):
+    """_read_all of a large set, remembered by the names, sizes and times of its files."""
+    stats = [
+        (str(f), f.stat().st_size, f.stat().st_mtime_ns) if f.exists() else str(f) for f in files
+    ]
+    remembered = cache_dir / f"checked-{sha256(stats)[:16]}.json"
+    if remembered.exists():
+        return {
+            f: (f, digest)
+            for f, digest in zip(files, json.loads(remembered.read_text()), strict=True)
+        }
+    report(f"decoding all {len(files):,} images once; the outcome is remembered")
+    read = _read_all(files, False, report)
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    write_atomically(remembered, json.dumps([read[f][1] for f in files]).encode())
+    return read
+
+
+def _read_all(files, keep, report):
+    """{file: (image or file, digest)}; the digest of an unreadable file is None."""
+    read, begin = {}, time.monotonic()
+    with ThreadPoolExecutor(cores()) as pool:  # Pillow decodes outside the interpreter's lock
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            read.update(zip(chunk, pool.map(lambda f: _read(f, keep), chunk), strict=True))
+            if time.monotonic() - begin > 60:
+                report(f"{len(read):,} of {len(files):,} images decoded")
+                begin = time.monotonic()
+    return read
+
+
+def _read(path, keep):
+    try:
+        image = decode(path)
+        return image if keep else path, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except UnreadableImage:
+        return path, None
+
+
+def _judge(unreadable, total, report):
+    if not unreadable:
+        return
+    named = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
+    if len(unreadable) > UNREADABLE_BUDGET * total:
+        raise InputError(
+            f"{len(unreadable)} of {total} images cannot be read (0.1 % is the limit); "
+            f"repair or remove: {named}"
+        )
+    report(f"left out {len(unreadable)} of {total} images that cannot be read: {named}")

@@ -1,0 +1,53 @@
+"""How long a run will take, from a few timed steps of its own model, batch and data."""
+
+import time
+
+import torch
+
+from rslib import engine, optim, results
+from rslib.tasks.classify import Classify
+
+TIMED_STEPS = 4
+TIMED_SECONDS = 20.0  # … or as many as fit
+
+
+def image_passes(job):
+    """Training passes of one image that a run amounts to; evaluating one is a third of a pass."""
+    counts = job.image_set.manifest
+    trained = counts["train"] * job.row.recipe.optim.epochs
+    evaluated = 2 * (counts["test"] + counts["minival"] + min(counts["train"], counts["minival"]))
+    return trained * (1 + engine.EVALUATION_SHARE) + evaluated / 3
+
+
+def image_seconds(job, device):
+    """Seconds a training image takes in the job's own model and batch.
+
+    On CPU with its share of the data pipeline; on a GPU without, as workers run ahead of it.
+    """
+    task, device = Classify(job.row.recipe, job.image_set), torch.device(device)
+    model = task.build().to(device=device, memory_format=torch.channels_last).train()
+    optimizer = optim.sgd(model, job.row.recipe.optim)
+    stream, times, batch = iter(task.loaders(job.seed)[0]), [], None
+    while len(times) < TIMED_STEPS and sum(times) < TIMED_SECONDS:
+        begin = time.perf_counter()
+        if batch is None or device.type == "cpu":
+            batch = [tensor.to(device) for tensor in next(stream)]
+        optimizer.zero_grad()
+        with engine.autocast(device):
+            loss = task.loss(model, batch)
+        loss.backward()
+        optimizer.step()
+        loss.item()  # waits for the device
+        times.append(time.perf_counter() - begin)
+    return min(times) / len(batch[1])
+
+
+def done_share(plan, job):
+    """How much of a run's steps its newest checkpoint has behind it, 0 to 1."""
+    attempts = results.attempts(plan.study, job.run_id, plan.runs_dir)
+    if not attempts or attempts[-1].exists():
+        return 0.0
+    steps = [int(path.stem[5:]) for path in attempts[-1].parent.glob("step-*.pt")]
+    optim = job.row.recipe.optim
+    total = job.image_set.manifest["train"] // optim.batch_size * optim.epochs
+    return max(steps, default=0) / total
