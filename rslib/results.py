@@ -7,6 +7,7 @@ at the end. ``record`` copies it to ``data/results/<study>/``, which is committe
 import json
 import re
 import subprocess
+from functools import cache
 
 from rslib import paths
 from rslib.atomic import write_atomically
@@ -149,10 +150,12 @@ def unfit(result):
     return ""
 
 
+@cache
 def code_version():
     """{"commit", "code", "dirty"}: HEAD, the hash of what it holds of rslib, and local changes.
 
-    Dirty, too, where no git tells: outside a checkout, or from a copy that git does not track.
+    As of the first call in a process, so that what is committed while it runs is not taken for
+    what it runs. Dirty, too, where no git tells: outside a checkout, or from an untracked copy.
     """
 
     def git(*words):

@@ -56,41 +56,51 @@ class Plan:
 
 def plan(study_name, params, report=print):
     """Everything the parameters ask for, checked, before anything is trained."""
+    results.code_version()  # of the code that this process has just loaded
     if study_name not in STUDIES:
         raise InputError(f"no study {study_name!r}{config.suggest(study_name, STUDIES)}")
     study = STUDIES[study_name]
-    rows = study.select(params.rows)
+    wanted = study.select(params.rows)
     device = choose_device(params.device)
     scale, why = choose_scale(params, device)
     dataset = choose_dataset(scale, params)
     runs_dir = usable(paths.runs_dir(params.runs_dir))
     listing = source(dataset, params.data_dir)
-    available = len(listing[0])
-    scaled = {
-        row.id: at_scale(row, scale, epochs=params.epochs, dataset=dataset, available=available)
-        for row in study.rows
-    }
-    opened = {}
+    options = {"epochs": params.epochs, "dataset": dataset, "available": len(listing[0])}
+    scaled = {row.id: at_scale(row, scale, **options) for row in study.rows}
+    image_sets = {}
     for row in scaled.values():
-        if row.recipe.data not in opened:
-            opened[row.recipe.data] = open_images(row.recipe.data, listing, runs_dir, report)
-    own_epochs = SCALES[scale].epochs if SCALES[scale] else PAPER_EPOCHS
-    long_epochs = params.epochs or own_epochs
+        if row.recipe.data not in image_sets:
+            image_sets[row.recipe.data] = open_images(row.recipe.data, listing, runs_dir, report)
+    rows = [scaled[row.id] for row in wanted]
+    jobs = _jobs(study, scale, scaled, rows, image_sets, params)
+    return Plan(study_name, scale, why, rows, jobs, device, runs_dir)
+
+
+def _jobs(study, scale, scaled, rows, image_sets, params):
+    """One Job for each run that the rows need, in their order; seeds in the innermost loop."""
     keys = {
-        id: config.key(row.recipe, opened[row.recipe.data].manifest["sha256"])
+        id: config.key(row.recipe, image_sets[row.recipe.data].manifest["sha256"])
         for id, row in scaled.items()
     }
-    # rows may stand in one table if the whole table was made by the same rule
+    long_epochs = params.epochs or (SCALES[scale].epochs if SCALES[scale] else PAPER_EPOCHS)
+    # results may share a table if the whole table was made by the same rule
     protocol_id = config.sha256([list(keys.values()), long_epochs])[:8]
-    jobs = []
-    for asked in rows:
-        row, images = scaled[asked.id], opened[scaled[asked.id].recipe.data]
+    jobs = {}
+    for row in rows:
         for seed in range(params.seeds):
-            run_id = f"{study.run_as(asked)}-{keys[asked.id]}-s{seed}"
-            if run_id not in [job.run_id for job in jobs]:
-                job = Job(study_name, scale, row, seed, images, run_id, long_epochs, protocol_id)
-                jobs.append(job)
-    return Plan(study_name, scale, why, [scaled[r.id] for r in rows], jobs, device, runs_dir)
+            run_id = f"{study.run_as(row)}-{keys[row.id]}-s{seed}"
+            jobs[run_id] = Job(
+                study=study.name,
+                scale=scale,
+                row=row,
+                seed=seed,
+                image_set=image_sets[row.recipe.data],
+                run_id=run_id,
+                long_epochs=long_epochs,
+                protocol_id=protocol_id,
+            )
+    return list(jobs.values())
 
 
 def usable(folder):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import subprocess
 
 import pytest
 
@@ -40,6 +41,30 @@ def result(row="cosine", seed=0, raw=500, ema=600, status="complete", **protocol
         "started": "2026-01-01T00:00:00+00:00",
         "ended": "2026-01-01T00:01:00+00:00",
     }
+
+
+def test_code_that_git_does_not_track_is_dirty(tmp_path, monkeypatch):
+    """As a copy in site-packages is, even where a checkout lies around it."""
+    monkeypatch.setattr(results, "code_version", results.code_version.__wrapped__)
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert results.code_version() == {"commit": None, "code": None, "dirty": True}
+    (tmp_path / "rslib").mkdir()
+    (tmp_path / "rslib/__init__.py").write_text("")
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "empty"], check=True)
+    assert results.code_version()["dirty"]
+    subprocess.run([*git, "add", "rslib"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "code"], check=True)
+    clean = results.code_version()
+    assert not clean["dirty"] and len(clean["code"]) == 40
+    (tmp_path / "notes.txt").write_text("")
+    subprocess.run([*git, "add", "notes.txt"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "other"], check=True)
+    later = results.code_version()
+    assert later["commit"] != clean["commit"] and later["code"] == clean["code"]
+    (tmp_path / "rslib/__init__.py").write_text("x = 1")
+    assert results.code_version()["dirty"]
 
 
 @pytest.fixture
