@@ -79,5 +79,5 @@ def _title(panel, results):
     if panel == "paper":
         return "paper: ImageNet, mean of 2 runs"
     scale, protocol = results[0]["scale"], results[0]["protocol"]
-    label = f"here: {scale} scale, {protocol['dataset']}"
+    label = f"here: {scale} scale, {protocol['images']}"
     return f"{label}\nno result" if tables.no_evidence(results) else label

@@ -33,6 +33,7 @@ class Job:
     row: object
     seed: int
     image_set: ImageSet
+    images: str  # what to call them: the data set, or the name of the folder
     run_id: str
     long_epochs: int  # of the table's long schedule
     protocol_id: str  # equal for all rows of one table
@@ -88,6 +89,7 @@ def _jobs(study, scale, scaled, rows, image_sets, params):
     protocol_id = config.sha256([list(keys.values()), long_epochs])[:8]
     jobs = {}
     for row in rows:
+        folder = row.recipe.data.dataset == "folder"
         for seed in range(params.seeds):
             run_id = f"{study.run_as(row)}-{keys[row.id]}-s{seed}"
             jobs[run_id] = Job(
@@ -96,6 +98,7 @@ def _jobs(study, scale, scaled, rows, image_sets, params):
                 row=row,
                 seed=seed,
                 image_set=image_sets[row.recipe.data],
+                images=Path(params.data_dir).resolve().name if folder else row.recipe.data.dataset,
                 run_id=run_id,
                 long_epochs=long_epochs,
                 protocol_id=protocol_id,

@@ -48,10 +48,10 @@ def announce(plan, pending, processes, params, report):
         an_image = sum(image_seconds(job, plan.device) for job in ends) / 2
     passes = sum(image_passes(job) * (1 - done_share(plan, job)) for job in pending)
     total = an_image * passes / processes
-    model, data = ends[0].row.recipe.model, ends[0].row.recipe.data
+    first, model = ends[0], ends[0].row.recipe.model
     report(
-        f"ResNet-{model.depth}, width {model.width:g}, {data.resolution} px, "
-        f"{ends[0].image_set.manifest['train']:,} training images of {data.dataset}, "
+        f"ResNet-{model.depth}, width {model.width:g}, {first.row.recipe.data.resolution} px, "
+        f"{first.image_set.manifest['train']:,} training images of {first.images}, "
         f"{processes} process{'es' if processes > 1 else ''} on {plan.device}"
     )
     report(f"about {duration(total)} (h:mm:ss) by a few timed steps")

@@ -28,7 +28,7 @@ def headline(results):
     p, data = results[0]["protocol"], results[0]["data"]
     line = (
         f"{results[0]['scale']} scale: {p['model']}, {p['resolution']} px, {p['train_images']:,} "
-        f"training and {data['test']:,} test images of {p['dataset']}, {p['long_epochs']} epochs"
+        f"training and {data['test']:,} test images of {p['images']}, {p['long_epochs']} epochs"
     )
     reason = no_evidence(results)
     return f"{line}. No result: {reason}." if reason else f"{line}."

@@ -18,7 +18,7 @@ def result(row="cosine", seed=0, raw=500, ema=600, status="complete", **protocol
         "test": {n: {"correct": c, "n": 1000, "bits": ""} for n, c in (("raw", raw), ("ema", ema))}
     }
     about = {"id": "p1", "own_epochs": 350, "long_epochs": 350, "train_images": 1000}
-    about |= {"model": "ResNet-26", "resolution": 32, "dataset": "fashion-mnist", **protocol}
+    about |= {"model": "ResNet-26", "resolution": 32, "images": "fashion-mnist", **protocol}
     return {
         "schema": 1,
         "study": "table1",
