@@ -38,6 +38,8 @@ FIELDS = {
     "started": str,
     "ended": str,
 }
+# what tables and headlines read
+PROTOCOL = {"id", "model", "resolution", "images", "train_images", "long_epochs", "own_epochs"}
 
 
 def validate(result, source):
@@ -47,6 +49,8 @@ def validate(result, source):
     for name, kind in FIELDS.items():
         if not isinstance(result.get(name), kind):
             raise InputError(f"{source}: field {name!r} is missing or no {kind.__name__}")
+    if missing := PROTOCOL - result["protocol"].keys():
+        raise InputError(f"{source}: protocol lacks {', '.join(sorted(missing))}")
     if result["schema"] != SCHEMA or result["status"] not in STATUSES:
         raise InputError(f"{source}: schema {result['schema']}, status {result['status']!r}")
     if not RUN_ID.fullmatch(result["run_id"]):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from rslib.config import InputError
 from rslib.results import unfit
+from rslib.stats import overfits
 
 NOT_RUN = "not yet run"
 
@@ -31,7 +32,26 @@ def headline(results):
         f"training and {data['test']:,} test images of {p['images']}, {p['long_epochs']} epochs"
     )
     reason = no_evidence(results)
-    return f"{line}. No result: {reason}." if reason else f"{line}."
+    if reason:
+        return f"{line}. No result: {reason}."
+    return f"{line}. {regime(results)}".rstrip()
+
+
+def regime(results):
+    """What a reduced scale's long unregularized runs say of the regime; empty without them."""
+    runs = [r["metrics"] for r in results if r["row"] == "epochs" and r["status"] == "complete"]
+    if not runs or results[0]["scale"] == "paper":
+        return ""
+    train, test = ([_percent(m[split]["raw"]) for m in runs] for split in ("train", "test"))
+    verdict = "reached" if overfits(train, test) else "NOT reached"
+    return (
+        f"Regime gate {verdict}: without regularization the long schedule fits {mean(train):.1f} % "
+        f"of the clean training images, {mean(train) - mean(test):.1f} points above the test ones."
+    )
+
+
+def _percent(counts):
+    return 100 * counts["correct"] / counts["n"]
 
 
 def no_evidence(results):
@@ -70,7 +90,7 @@ def scores_of(study, row, results):
         raise InputError(f"results of row {run_as!r} have different recipes; they share no table")
     complete = [r for r in found if r["status"] == "complete"]
     counts = {r["seed"]: r["metrics"]["test"][row.weights] for r in complete}
-    scores = {seed: 100 * c["correct"] / c["n"] for seed, c in counts.items()}
+    scores = {seed: _percent(c) for seed, c in counts.items()}
     return scores, len(found) - len(complete)
 
 

@@ -10,7 +10,8 @@ import rslib
 PACKAGE = Path(rslib.__file__).parent
 ORDER = [
     {"config", "atomic", "paths", "clock", "machine"},
-    {"recipes", "models", "data", "optim", "ema", "metrics", "checkpoint", "results", "params"},
+    {"recipes", "models", "data", "optim", "ema", "metrics"},
+    {"checkpoint", "results", "params", "stats"},
     {"tasks", "tables"},
     {"engine", "plot"},
     {"provenance"},
@@ -31,10 +32,11 @@ TORCH_FREE = {
     "params",
     "tables",
     "plot",
+    "stats",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}
-# files of one folder, and the parameters, which are checked against the scales there are
-SAME_RANK = {("params", "recipes"), ("data", "data"), ("models", "models"), ("recipes", "recipes")}
+# files of one folder
+SAME_RANK = {("data", "data"), ("models", "models"), ("recipes", "recipes")}
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 
 

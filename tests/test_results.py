@@ -13,9 +13,10 @@ from rslib.recipes.additive import TABLE_1
 SESSION = {"commit": "abc", "code": "def", "dirty": False, "device_name": "a CPU"}
 
 
-def result(row="cosine", seed=0, raw=500, ema=600, status="complete", **protocol):
+def result(row="cosine", seed=0, raw=500, ema=600, train=1000, status="complete", **protocol):
     counts = {
-        "test": {n: {"correct": c, "n": 1000, "bits": ""} for n, c in (("raw", raw), ("ema", ema))}
+        "test": {n: {"correct": c, "n": 1000, "bits": ""} for n, c in (("raw", raw), ("ema", ema))},
+        "train": {"raw": {"correct": train, "n": 1000, "bits": ""}},
     }
     about = {"id": "p1", "own_epochs": 350, "long_epochs": 350, "train_images": 1000}
     about |= {"model": "ResNet-26", "resolution": 32, "images": "fashion-mnist", **protocol}
@@ -196,6 +197,17 @@ def test_a_table_has_means_changes_and_counts_over_seeds():
     assert table["n"]["+ Label Smoothing"] == "1 (1 diverged)"
     assert here["+ ResNet-D"] == tables.NOT_RUN and change["+ ResNet-D"] == ""
     assert table["Δ paper"]["+ EMA of weights"] == "+0.3"
+
+
+@pytest.mark.parametrize(
+    ("raw", "train", "verdict"), [(800, 995, "reached"), (800, 980, "NOT"), (920, 1000, "NOT")]
+)
+def test_the_regime_gate_is_told_at_reduced_scale(raw, train, verdict):
+    found = [result("epochs", raw=raw, train=train), result("cosine")]
+    line = tables.headline(found)
+    assert f"Regime gate {verdict}" in line and f"{train / 10:.1f} %" in line
+    assert "Regime" not in tables.headline([result("cosine")])
+    assert "Regime" not in tables.headline([found[0] | {"scale": "paper"}])
 
 
 def test_what_may_stand_beside_the_paper():

@@ -1,0 +1,197 @@
+"""What runs can say: intervals, contrasts, verdicts. Nothing here needs torch or reads files.
+
+Scores are top-1 in percent. A table is ``{cell: [score of each seed]}``. With two to five seeds a
+cell's own deviation says little, so the deviation is pooled over the cells of a table: at n = 2
+that takes the critical value of t from 12.7 to about 2.2. Where the cells' deviations differ
+visibly (Levene), Welch's degrees of freedom and wider intervals take its place.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats as scipy_stats
+
+from rslib.config import InputError
+
+LEVEL = 0.95
+LEVENE_ALPHA = 0.05
+GATE_TRAIN, GATE_GAP = 99.0, 10.0  # percent on clean training images; points to the test images
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A weighted sum of cell means, its standard error and its degrees of freedom."""
+
+    value: float
+    error: float
+    df: float
+
+    def interval(self, level=LEVEL):
+        """(low, high) by t."""
+        half = scipy_stats.t.ppf((1 + level) / 2, self.df) * self.error
+        return self.value - half, self.value + half
+
+    def p(self, null=0.0):
+        """Two-sided p of the value being ``null``."""
+        return float(2 * scipy_stats.t.sf(abs(self.value - null) / self.error, self.df))
+
+
+def contrast(cells, weights):
+    """The Estimate of Σ weight · mean over cells.
+
+    cells: {cell: scores}, all that share one protocol, also those without a weight: they help to
+    pool the deviation. weights: {cell: number}. Raises InputError for a cell that is missing, and
+    where no cell has two runs.
+    """
+    for name in weights:
+        if not len(cells.get(name, ())):
+            raise InputError(f"no run of {name!r}: this contrast needs it")
+    value = sum(w * np.mean(cells[name]) for name, w in weights.items())
+    if equal_deviations(cells):
+        variance, df = pooled_variance(cells)
+        error = math.sqrt(variance * sum(w**2 / len(cells[name]) for name, w in weights.items()))
+        return Estimate(float(value), error, df)
+    return Estimate(float(value), *_welch(cells, weights))
+
+
+def pooled_variance(cells):
+    """(variance within cells, its degrees of freedom), as in a one-way analysis of variance."""
+    df = sum(len(scores) - 1 for scores in cells.values() if len(scores))
+    if df < 1:
+        raise InputError("no cell has two runs: seeds=1 says nothing about spread; use more seeds")
+    squares = sum(((np.asarray(s) - np.mean(s)) ** 2).sum() for s in cells.values() if len(s))
+    return float(squares / df), df
+
+
+def equal_deviations(cells):
+    """Levene's test (around medians) does not speak against one deviation for all cells.
+
+    With fewer than three runs a cell it has no say, and the deviations are pooled.
+    """
+    several = [scores for scores in cells.values() if len(scores) >= 3]
+    if len(several) < 2 or not any(np.ptp(scores) for scores in several):
+        return True
+    return scipy_stats.levene(*several, center="median").pvalue >= LEVENE_ALPHA
+
+
+def _welch(cells, weights):
+    """(standard error, Welch–Satterthwaite degrees of freedom) from each cell's own variance."""
+    terms = []
+    for name, weight in weights.items():
+        scores = cells[name]
+        if len(scores) < 2:
+            raise InputError(f"{name!r} has one run, and deviations differ: it needs two")
+        terms.append((weight**2 * np.var(scores, ddof=1) / len(scores), len(scores) - 1))
+    total = sum(term for term, _ in terms)
+    return math.sqrt(total), float(total**2 / sum(term**2 / df for term, df in terms))
+
+
+def steps(cells, order):
+    """[(cell, Estimate of the change from the cell before, Holm-adjusted p)] along a ladder."""
+    pairs = list(itertools.pairwise(order))
+    changes = [contrast(cells, {after: 1.0, before: -1.0}) for before, after in pairs]
+    adjusted = holm([change.p() for change in changes])
+    return [(after, c, p) for (_, after), c, p in zip(pairs, changes, adjusted, strict=True)]
+
+
+def holm(ps):
+    """Holm's step-down adjustment of p values, in their own order."""
+    order = sorted(range(len(ps)), key=ps.__getitem__)
+    adjusted, highest = [0.0] * len(ps), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(ps) - rank) * ps[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def interaction(cells, a0, a1, b0, b1):
+    """Estimate of (b1 − b0) − (a1 − a0): how much more a change brings in b than in a."""
+    return contrast(cells, {b1: 1.0, b0: -1.0, a1: -1.0, a0: 1.0})
+
+
+def share(cells, part, whole, level=LEVEL):
+    """(ratio, low, high) of two contrasts over the same cells, by Fieller.
+
+    part, whole: weights as `contrast` takes them. Raises InputError unless the whole gain's lower
+    bound is above 0: a share of what may be nothing means nothing.
+    """
+    above, below = contrast(cells, part), contrast(cells, whole)
+    if below.interval(level)[0] <= 0:
+        raise InputError("the whole gain may be zero; its parts have no share")
+    variance, df = pooled_variance(cells)
+    names = part.keys() & whole.keys()
+    covariance = variance * sum(part[n] * whole[n] / len(cells[n]) for n in names)
+    t2 = scipy_stats.t.ppf((1 + level) / 2, df) ** 2
+    # the ratios ρ at which part − ρ · whole is not significantly different from zero
+    a = below.value**2 - t2 * below.error**2
+    b = above.value * below.value - t2 * covariance
+    c = above.value**2 - t2 * above.error**2
+    root = math.sqrt(max(0.0, b**2 - a * c))
+    return above.value / below.value, (b - root) / a, (b + root) / a
+
+
+def paired(after, before):
+    """Estimate of the mean of after − before, two readings of the same runs, seed by seed.
+
+    after, before: {seed: score}. Raises InputError for fewer than two seeds in both.
+    """
+    both = sorted(after.keys() & before.keys())
+    if len(both) < 2:
+        raise InputError(f"{len(both)} runs have both readings; a spread needs two")
+    gaps = np.array([after[seed] - before[seed] for seed in both])
+    return Estimate(float(gaps.mean()), float(gaps.std(ddof=1) / len(both) ** 0.5), len(both) - 1)
+
+
+def images_difference(right_a, right_b, level=LEVEL):
+    """(a − b in points, low, high, p) of two fixed models on the same test images (n,) of bool.
+
+    The second source of noise: other images, not other seeds. Interval for paired proportions,
+    McNemar's exact p over the images on which the two disagree.
+    """
+    only_a = int((right_a & ~right_b).sum())
+    only_b = int((right_b & ~right_a).sum())
+    n, disagree = len(right_a), only_a + only_b
+    value = (only_a - only_b) / n
+    half = scipy_stats.norm.ppf((1 + level) / 2) * math.sqrt(disagree / n - value**2) / n**0.5
+    p = scipy_stats.binomtest(only_a, disagree).pvalue if disagree else 1.0
+    return 100 * value, 100 * (value - half), 100 * (value + half), float(p)
+
+
+def overfits(train, test):
+    """The regime gate: may claims about overfitting be tested on these runs?
+
+    train, test: scores in percent of the long unregularized row, on clean training images and on
+    test images, seed by seed. Written before any recorded run.
+    """
+    return np.mean(train) >= GATE_TRAIN and np.mean(train) - np.mean(test) >= GATE_GAP
+
+
+def reduced_verdict(estimate, sign, regime=True):
+    """What a reduced scale may say of a claim whose effect has the sign +1 or −1 in the paper."""
+    if not regime:
+        return "regime not reached"
+    low, high = estimate.interval()
+    if low <= 0 <= high:
+        return "inconclusive"
+    return "same direction" if estimate.value * sign > 0 else "opposite direction here"
+
+
+def paper_verdict(estimate, paper, margin):
+    """The grade of a claim at paper scale; ``paper`` is its printed effect, margin set beforehand.
+
+    A margin, in points, is what counts as the same: the 90 % interval of the difference inside it
+    is two one-sided tests at 5 %.
+    """
+    low, high = estimate.interval()
+    low90, high90 = estimate.interval(0.90)
+    if paper - margin <= low90 and high90 <= paper + margin:
+        return "reproduced (magnitude)"
+    excludes_zero = not low <= 0 <= high
+    if excludes_zero and estimate.value * paper > 0:
+        return "reproduced (direction)"
+    absent = -margin <= low90 and high90 <= margin and abs(paper) > 2 * margin
+    if excludes_zero or absent:
+        return "contradicted"
+    return "consistent" if low <= paper <= high else "inconclusive"

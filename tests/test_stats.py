@@ -1,0 +1,176 @@
+"""Intervals and verdicts against scipy, statsmodels and tables whose truth is known."""
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from rslib.config import InputError
+from rslib.stats import (
+    Estimate,
+    contrast,
+    equal_deviations,
+    holm,
+    images_difference,
+    interaction,
+    overfits,
+    paired,
+    paper_verdict,
+    pooled_variance,
+    reduced_verdict,
+    share,
+    steps,
+)
+
+TABLE_1 = [79.0, 79.3, 78.8, 79.1, 80.4, 80.6, 81.0, 80.7, 82.2, 82.9, 83.4]
+
+
+def table(random, means, sd, seeds):
+    return {i: mean + sd * random.standard_normal(seeds) for i, mean in enumerate(means)}
+
+
+def test_two_cells_are_students_test():
+    random = np.random.default_rng(0)
+    cells = table(random, [50, 51], 0.4, 5)
+    found = contrast(cells, {1: 1, 0: -1})
+    theirs = scipy_stats.ttest_ind(cells[1], cells[0])
+    assert found.p() == pytest.approx(theirs.pvalue, rel=1e-9)
+    ours, expected = found.interval(), theirs.confidence_interval()
+    assert ours == pytest.approx((expected.low, expected.high))
+
+
+def test_pooled_variance_is_that_of_the_analysis_of_variance():
+    random = np.random.default_rng(1)
+    cells = table(random, TABLE_1, 0.3, 3)
+    variance, df = pooled_variance(cells)
+    f = scipy_stats.f_oneway(*cells.values()).statistic
+    means = [np.mean(s) for s in cells.values()]
+    between = 3 * np.var(means, ddof=1)
+    assert df == 22 and between / variance == pytest.approx(f)
+
+
+def test_visibly_different_deviations_lead_to_welch():
+    random = np.random.default_rng(2)
+    cells = {0: 50 + 0.01 * random.standard_normal(8), 1: 51 + 3 * random.standard_normal(8)}
+    assert not equal_deviations(cells)
+    theirs = scipy_stats.ttest_ind(cells[1], cells[0], equal_var=False)
+    found = contrast(cells, {1: 1, 0: -1})
+    assert found.p() == pytest.approx(theirs.pvalue) and found.df == pytest.approx(theirs.df)
+
+
+def test_a_paired_reading_is_the_paired_test():
+    random = np.random.default_rng(3)
+    raw = dict(enumerate(random.normal(50, 1, 5)))
+    ema = {seed: score + random.normal(0.3, 0.05) for seed, score in raw.items()}
+    theirs = scipy_stats.ttest_rel(list(ema.values()), list(raw.values()))
+    assert paired(ema | {9: 0.0}, raw).p() == pytest.approx(theirs.pvalue)
+
+
+@pytest.mark.parametrize("ps", [[0.01, 0.04, 0.03, 0.5], [0.5, 0.6], [0.02], [0.2, 0.001, 0.001]])
+def test_holm_is_that_of_statsmodels(ps):
+    assert holm(ps) == pytest.approx(multipletests(ps, method="holm")[1])
+
+
+def test_images_difference_is_mcnemars():
+    random = np.random.default_rng(4)
+    a = random.random(2000) < 0.6
+    b = np.where(random.random(2000) < 0.15, random.random(2000) < 0.5, a)
+    counts = [[(a & b).sum(), (a & ~b).sum()], [(b & ~a).sum(), (~a & ~b).sum()]]
+    value, low, high, p = images_difference(a, b)
+    assert value == pytest.approx(100 * (a.mean() - b.mean()))
+    assert p == pytest.approx(mcnemar(counts, exact=True).pvalue)
+    gaps = a.astype(float) - b
+    half = 1.96 * gaps.std() / 2000**0.5
+    assert (low, high) == pytest.approx((value - 100 * half, value + 100 * half), abs=1e-3)
+    assert images_difference(a, a)[3] == 1.0
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_intervals_cover_what_they_promise(seeds):
+    """The interaction of four cells: 95 % of 2,000 simulated intervals hold the truth."""
+    random = np.random.default_rng(seeds)
+    truth = (TABLE_1[3] - TABLE_1[2]) - (TABLE_1[1] - TABLE_1[0])
+    hits = 0
+    for _ in range(2000):
+        low, high = interaction(table(random, TABLE_1, 0.3, seeds), 0, 1, 2, 3).interval()
+        hits += low <= truth <= high
+    assert 0.935 <= hits / 2000 <= 0.965
+
+
+def test_noise_alone_seldom_makes_a_step():
+    """Eleven equal rows, ten steps: some Holm-adjusted p below 0.05 in about 5 % of tables."""
+    random = np.random.default_rng(6)
+    false = 0
+    for _ in range(400):
+        cells = table(random, [80.0] * 11, 0.3, 3)
+        false += any(p < 0.05 for _, _, p in steps(cells, list(cells)))
+    assert false / 400 <= 0.08
+
+
+def test_true_steps_are_found_in_order():
+    cells = table(np.random.default_rng(7), TABLE_1, 0.05, 3)
+    found = steps(cells, list(cells))
+    assert [name for name, _, _ in found] == list(range(1, 11))
+    for (_, change, p), paper in zip(found, np.diff(TABLE_1), strict=True):
+        assert change.value * paper > 0 and change.value == pytest.approx(paper, abs=0.15)
+        assert p < 0.05 or abs(paper) < 0.35
+
+
+def test_fieller_covers_the_papers_share_and_refuses_a_share_of_nothing():
+    random = np.random.default_rng(8)
+    part, whole = {8: 1, 0: -1}, {10: 1, 0: -1}
+    truth = (TABLE_1[8] - TABLE_1[0]) / (TABLE_1[10] - TABLE_1[0])
+    assert truth == pytest.approx(0.727, abs=1e-3)
+    hits = 0
+    for _ in range(1500):
+        ratio, low, high = share(table(random, TABLE_1, 0.4, 3), part, whole)
+        assert low < ratio < high
+        hits += low <= truth <= high
+    assert 0.93 <= hits / 1500 <= 0.97
+    with pytest.raises(InputError, match="no share"):
+        share(table(random, [80.0] * 11, 0.4, 3), part, whole)
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(InputError, match="no run of 'b'"):
+        contrast({"a": [1.0, 2.0], "b": []}, {"a": 1, "b": -1})
+    with pytest.raises(InputError, match="no cell has two runs"):
+        contrast({"a": [1.0], "b": [2.0]}, {"a": 1, "b": -1})
+    with pytest.raises(InputError, match="1 runs have both"):
+        paired({0: 1.0}, {0: 2.0})
+
+
+def test_the_regime_gate():
+    assert overfits([99.5, 100.0], [83.0, 82.0])
+    assert not overfits([98.0, 99.0], [50.0, 51.0]) and not overfits([100.0], [95.0])
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "regime", "verdict"),
+    [
+        (1.0, +1, True, "same direction"),
+        (-1.0, -1, True, "same direction"),
+        (1.0, -1, True, "opposite direction here"),
+        (0.1, +1, True, "inconclusive"),
+        (1.0, +1, False, "regime not reached"),
+    ],
+)
+def test_verdicts_at_reduced_scale(value, sign, regime, verdict):
+    assert reduced_verdict(Estimate(value, 0.2, 20), sign, regime) == verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "paper", "verdict"),
+    [
+        (1.25, 0.1, 1.3, "reproduced (magnitude)"),
+        (2.5, 0.3, 1.3, "reproduced (direction)"),
+        (0.6, 0.5, 1.3, "consistent"),
+        (-1.0, 0.2, 1.3, "contradicted"),
+        (0.0, 0.1, 1.3, "contradicted"),
+        (-0.6, 0.6, 1.3, "inconclusive"),
+        (0.1, 0.1, 0.2, "reproduced (magnitude)"),
+    ],
+)
+def test_verdicts_at_paper_scale(value, error, paper, verdict):
+    assert paper_verdict(Estimate(value, error, 20), paper, margin=0.5) == verdict
