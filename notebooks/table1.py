@@ -28,7 +28,7 @@
 # | shows | recorded runs, at every scale that has any; trains nothing unless asked to |
 # | needs | a few seconds on any machine |
 # | first look | `papermill notebooks/table1.ipynb out.ipynb -p scale smoke`: all rows in a minute, on two CPU cores |
-# | on a laptop | `papermill notebooks/table1.ipynb out.ipynb -p scale laptop`: the true 90 and 350 epochs on 1,000 images, about 40 minutes a seed on two cores |
+# | on a laptop | `papermill notebooks/table1.ipynb out.ipynb -p scale laptop`: the true 90 and 350 epochs on 1,000 images, 35 to 45 minutes a seed on two cores |
 # | the paper's own | `papermill notebooks/table1.ipynb out.ipynb -p epochs 350` on a GPU machine where `data_dir` or `RSLIB_DATA` names ImageNet |
 #
 # The same command again goes on where it stopped, and never trains a finished run twice.
@@ -37,7 +37,7 @@
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
 seeds: int = 1  # Runs of each row, with seeds 0, 1 and so on
-rows: list = []  # Row ids such as "cosine,ema"; empty for all eleven
+rows: list = []  # Row ids of the table below such as "cosine,ema"; empty for all eleven
 dataset: str = ""  # fashion-mnist, folder or imagenet; empty for what scale and data_dir imply
 data_dir: str = ""  # Folder with train/ and val/ or test/; empty for the embedded images
 runs_dir: str = ""  # Checkpoints and histories; empty for runs/ of the project
@@ -58,8 +58,9 @@ print("trains what is missing" if asked.trains else "shows what is recorded; tra
 # %% [markdown]
 # ## What the paper reports
 #
-# Each row keeps everything of the row above it. Δ is the change that the row brings; the paper's
-# numbers are means of two runs, so a Δ of 0.2 is within what two runs can resolve.
+# Each row keeps everything of the row above it. Top-1 is in percent, Δ is the change in points that
+# the row brings. The paper's numbers are means of two runs: at the usual spread between seeds, two
+# runs cannot tell a Δ of 0.2 from none. The id is the row's name for `-p rows`.
 
 # %%
 tables.paper_frame(TABLE_1)
@@ -70,7 +71,11 @@ tables.paper_frame(TABLE_1)
 # The rows are data, in `rslib/recipes/additive.py`; what a smaller scale changes in them is one
 # written rule, in `rslib/recipes/scales.py`. One call trains the rows that have no result, or loads
 # what is recorded. "+ EMA of weights" needs no run of its own: every run keeps the average of its
-# weights, and the row reads it from the runs of the row above.
+# weights, and the row reads it from the runs of the row above. The rows below it are read from the
+# average too, the three rows above it from the raw weights.
+#
+# While it trains, the log shows top-1 on *minival*, images held out of the training images; the tables
+# show the test images, which nothing was chosen by.
 #
 # Where no data set is named, the images are Fashion-MNIST, embedded in the project: real photographs,
 # but grey, put into three equal channels. So RandAugment's Color leaves them as they are, and at the
@@ -80,7 +85,8 @@ tables.paper_frame(TABLE_1)
 groups = collect.collect(TABLE_1, asked)
 
 # %% [markdown]
-# Top-1 is measured on all test images with the weights of the last epoch, never the best one. A
+# Top-1 is measured on the test images with the weights of the last epoch, never the best one; n is
+# the number of runs. A
 # reduced scale can speak about the *direction* of a change at most, not its size; so its points
 # stand beside the paper's changes, and never beside the paper's accuracies.
 
@@ -92,7 +98,8 @@ for results in groups:
 # %% [markdown]
 # ## The ladder as a figure
 #
-# Each mark is one run, the line joins the means. The paper's panel and ours have axes of their own.
+# Each of our marks is one run, each of the paper's the mean of two; a line joins the means. Where both
+# have a panel, each has an axis of its own. Short runs are shown alone.
 
 # %% mystnb={"image": {"alt": "Ladder of the eleven rows of Table 1, top-1 by row: the paper's rise from 79.0 to 83.4 percent, with dips at the longer schedule and at dropout, and beside it one panel for each set of recorded runs."}}
 for results in groups or [[]]:

@@ -36,6 +36,12 @@ def number(text):
     return text
 
 
+def row_ids():
+    from rslib.recipes.additive import TABLE_1
+
+    return [row.id for row in TABLE_1.rows]
+
+
 def parser():
     top = Parser(prog="python -m rslib", description=__doc__.splitlines()[0])
     commands = top.add_subparsers(dest="command", required=True)
@@ -46,7 +52,7 @@ def parser():
         "--epochs", type=number, help="length of the long schedule; the paper's is 350"
     )
     run.add_argument("--seeds", type=number, default=1, help="runs a row: seeds 0 … n-1")
-    run.add_argument("--rows", default="", help="ids or labels, with commas between; default all")
+    run.add_argument("--rows", default="", help=f"of table1: {','.join(row_ids())}")
     run.add_argument("--dataset", default="", help="fashion-mnist, folder or imagenet")
     run.add_argument("--data-dir", default="", help="folder with train/ and val/ (or test/)")
     run.add_argument("--runs-dir", default="", help="checkpoints and histories; default runs/")
@@ -59,7 +65,9 @@ def parser():
     run.add_argument("--max-hours", type=number, help="refuse what would take longer")
     run.add_argument("--threads", type=number, default=1, help="CPU threads a process")
     run.add_argument("--workers", type=number, help="loader processes; default 0 on CPU")
-    run.add_argument("--json", action="store_true", help="print the results, and nothing else")
+    run.add_argument(
+        "--json", action="store_true", help="print the runs' results, and nothing else"
+    )
     render = commands.add_parser("render", help="execute notebooks in place, from what is recorded")
     render.add_argument("names", nargs="*", help="e.g. table1; default all")
     record = commands.add_parser("record", help="copy finished runs to data/results")
@@ -75,7 +83,7 @@ def main(words=None):
     except InputError as error:
         return fail(error, BAD_INPUT)
     except KeyboardInterrupt:
-        return fail("interrupted", STOPPED)
+        return fail("interrupted; the same command goes on", STOPPED)
     except Exception as error:
         return fail_with(error)
 

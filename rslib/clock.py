@@ -3,7 +3,7 @@
 import time
 from contextlib import contextmanager
 
-HEADER = "epoch      rate     loss   raw top-1   EMA top-1   images/s   time left"
+HEADER = "epoch      rate     loss  minival raw  minival EMA  images/s   time left"
 CHECKPOINT_SECONDS = 600  # at least this often, also in mid-epoch
 SAVING_SHARE = 0.01  # of the time may go into checkpoints at epoch ends
 
@@ -45,14 +45,14 @@ class Clock:
             self.report(HEADER)
         raw, ema = (_percent(scores.get(f"minival_{name}")) for name in ("raw", "ema"))
         self.report(
-            f"{step // self.steps_per_epoch:5d} {rate:9.5f} {loss:8.4f}  {raw}  {ema}  {speed:9.0f}"
+            f"{step // self.steps_per_epoch:5d} {rate:9.5f} {loss:8.4f}  {raw}  {ema}  {speed:8.0f}"
             f"  {duration(left):>10}"
         )
         self.last_step, self.last_line = step, now
 
 
 def _percent(share):
-    return f"{'·':>10}" if share is None else f"{100 * share:8.2f} %"
+    return f"{'·':>11}" if share is None else f"{100 * share:9.2f} %"
 
 
 def duration(seconds):

@@ -1,6 +1,8 @@
 """The one call of a notebook: train what is missing, or show what is recorded."""
 
 from rslib import results, tables
+from rslib.config import InputError
+from rslib.params import Params
 
 
 def collect(study, params, report=print):
@@ -11,6 +13,9 @@ def collect(study, params, report=print):
     """
     study.select(params.rows)  # a misspelt row ends here, also where nothing is trained
     if not params.trains:
+        for name in ("data_dir", "dataset", "seeds"):
+            if getattr(params, name) != getattr(Params, name):
+                raise InputError(f"{name} is for training; ask for that with scale or epochs")
         groups = tables.by_protocol(results.recorded(study.name))
         if not groups:
             report(f"no runs of {study.name} are recorded yet; -p scale laptop trains them")

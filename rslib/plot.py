@@ -18,7 +18,7 @@ def ladder(study, results):
     """The additive study as a figure: the paper's panel, and ours on an axis of its own.
 
     results: of one protocol, or none for the paper alone. Ours shows every seed as a mark, and a
-    line through the means. What is no evidence stands alone. Returns the figure.
+    line through the means. What is no evidence stands alone, without a line. Returns the figure.
     """
     alone = bool(results) and bool(tables.no_evidence(results))
     panels = [] if alone else ["paper"]
@@ -28,7 +28,7 @@ def ladder(study, results):
     )
     for ax, panel in zip(axes[0], panels, strict=True):
         points = _paper_points(study, results) if panel == "paper" else _points(study, results)
-        _steps(ax, study, points)
+        _steps(ax, study, points, joined=not alone)
         ax.set(title=_title(panel, results), xlabel="top-1, %", ylabel="")
     handles, labels = axes[0, -1].get_legend_handles_labels()
     for ax in axes[0]:
@@ -37,9 +37,10 @@ def ladder(study, results):
     return figure
 
 
-def _steps(ax, study, points):
-    means = points.groupby("step", sort=False)["top1"].mean()
-    ax.plot(means.to_numpy(), means.index, color="0.7", zorder=1)
+def _steps(ax, study, points, joined):
+    if joined:
+        means = points.groupby("step", sort=False)["top1"].mean()
+        ax.plot(means.to_numpy(), means.index, color="0.7", zorder=1)
     sns.scatterplot(
         points,
         x="top1",

@@ -16,6 +16,7 @@ from dataclasses import fields
 from rslib import engine
 from rslib.params import Params
 
+ERROR = "rslib: "  # begins the line by which a process says why it failed
 READY = "\x01ready"  # a process's line that asks for the next run
 SECONDS = "\x01seconds"  # … that answers how long one image takes
 
@@ -44,8 +45,9 @@ def share_out(plan, pending, params, processes, report):
                 if line is None:
                     running -= 1
                 else:
-                    report(line)
                     last[child] = line
+                    if not line.startswith(ERROR):  # told below, once
+                        report(line)
         finally:  # also when a notebook is interrupted: let each save its checkpoint
             for child in children:
                 child.terminate()
@@ -64,6 +66,8 @@ def ended_early(code, line):
     if code < 0:
         name = signal.Signals(-code).name
         return Stopped(f"a training process was killed by {name} (memory?) after: {line}", 70)
+    if line.startswith(ERROR):
+        return Stopped(line.removeprefix(ERROR), code)
     return Stopped(f"a training process ended with code {code}: {line}", code)
 
 

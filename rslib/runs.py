@@ -120,7 +120,7 @@ def choose_device(name):
     if name not in ("auto", "cpu", "cuda"):
         raise InputError(f"device is {name!r}{config.suggest(name, ('auto', 'cpu', 'cuda'))}")
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device is 'cuda', but torch finds no CUDA GPU; use device='cpu'")
+        raise InputError("device is 'cuda', but torch finds no CUDA GPU; use device cpu")
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return name
@@ -221,7 +221,9 @@ def claim(run_dir):
         lock.acquire(timeout=0)
     except Timeout:
         who = holder.read_text() if holder.exists() else "another process"
-        raise Held(f"{run_dir.name} is being trained by {who}; wait for it, or stop it") from None
+        raise Held(
+            f"{run_dir.name} is being trained by {who}; when that has ended, give the command again"
+        ) from None
     try:
         holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
         yield run_dir

@@ -54,7 +54,7 @@ def announce(plan, pending, processes, params, report):
         f"{first.image_set.manifest['train']:,} training images of {first.images}, "
         f"{processes} process{'es' if processes > 1 else ''} on {plan.device}"
     )
-    report(f"about {duration(total)} (h:mm:ss) by a few timed steps")
+    report(f"about {duration(total)} (h:mm:ss) of training, by a few timed steps")
     if params.max_hours is not None and total / 3600 > params.max_hours:
         raise InputError(
             f"about {total / 3600:.2g} hours are more than max_hours {params.max_hours:g}; "
@@ -63,8 +63,9 @@ def announce(plan, pending, processes, params, report):
 
 
 def train_here(plan, jobs, params, report, watch_parent=False):
-    """Train in this process, one run after the other."""
+    """Train in this process, one run after the other. Raises Held at the end if any was held."""
     torch.set_num_threads(params.threads)
+    held = []
     with Stop(watch_parent) as stop:
         for job in jobs:
             label = f"{job.run_id.rsplit('-', 2)[0]} s{job.seed}"
@@ -72,15 +73,13 @@ def train_here(plan, jobs, params, report, watch_parent=False):
             def say(line, label=label):
                 report(f"{label:20} {line}")
 
-            runs.run(
-                job,
-                plan.device,
-                plan.runs_dir,
-                reuse=params.reuse,
-                workers=params.workers,
-                report=say,
-                stop=stop,
-            )
+            options = {"reuse": params.reuse, "workers": params.workers}
+            try:
+                runs.run(job, plan.device, plan.runs_dir, report=say, stop=stop, **options)
+            except runs.Held as error:  # the others can be trained all the same
+                held.append(error)
+    if held:
+        raise held[0]
 
 
 def serve(plan, params):

@@ -33,7 +33,7 @@ def headline(results):
     )
     reason = no_evidence(results)
     if reason:
-        return f"{line}. No result: {reason}."
+        return f"{line}. No result: {reason}; guessing scores {100 / data['classes']:.3g} %."
     return f"{line}. {regime(results)}".rstrip()
 
 
@@ -64,7 +64,7 @@ def frame(study, results, rows=()):
 
     Columns: kind, then the paper's and ours as far as they may stand side by side; top-1 on
     the test images in percent, mean and standard deviation over seeds, n. Δ is the change from the
-    row before it, and empty where that row has no run.
+    row before it, and empty where that row has no run or is not shown.
     """
     lines, before, shown = [], {}, {row.id for row in study.select(rows)}
     for row in study.rows:
@@ -72,7 +72,7 @@ def frame(study, results, rows=()):
         if row.id in shown:
             line = _line(row, scores, diverged, before, results)
             lines.append({"step": label(row, results), "kind": row.kind, **line})
-        before = scores
+        before = scores if row.id in shown else {}
     return _by_step(lines)
 
 
@@ -98,7 +98,7 @@ def _line(row, scores, diverged, before, results):
     ours, change = _ours(scores, diverged), _change(scores, before)
     n = f"{len(scores)}" + (f" ({diverged} diverged)" if diverged else "")
     if no_evidence(results):
-        return {"top-1 here": ours, "Δ here": change, "n": n}
+        return {"top-1 here": ours, "n": n}
     paper_change = "" if row.paper["delta"] is None else f"{row.paper['delta']:+.1f}"
     if results[0]["scale"] == "paper":
         paper = {"paper": f"{row.paper['top1']:.1f}", "here": ours}
@@ -124,6 +124,7 @@ def paper_frame(study):
     lines = [
         {
             "step": row.label,
+            "id": row.id,
             "kind": row.kind,
             "top-1": f"{row.paper['top1']:.1f}",
             "Δ": "" if row.paper["delta"] is None else f"{row.paper['delta']:+.1f}",

@@ -193,12 +193,15 @@ def empty(tree):
     ("spoil", "message"),
     [
         (shutil.rmtree, "does not exist"),
-        (empty, "needs train/ and test/ or val/"),
-        (lambda t: shutil.rmtree(t / "val"), "needs train/"),
+        (empty, "has no train/ with one folder"),
+        (lambda t: shutil.rmtree(t / "val"), "has no test/ or val/ with"),
         (lambda t: [shutil.rmtree(t / p / "dog") for p in ("train", "val")], "has 1 class"),
-        (lambda t: shutil.rmtree(t / "val/dog"), "classes in only one of train/ and val/.*dog"),
+        (lambda t: shutil.rmtree(t / "val/dog"), "only train/ has the classes .*dog"),
         (lambda t: [f.unlink() for f in (t / "train/dog").iterdir()], "dog holds no image"),
-        (lambda t: [f.unlink() for f in (t / "train").glob("*/[2-9].png")], "are too few"),
+        (
+            lambda t: [f.unlink() for f in (t / "train").glob("*/[2-9].png")],
+            "too few: this scale needs 5",
+        ),
     ],
     ids=["missing", "empty", "no-test", "one-class", "other-classes", "no-image", "too-few"],
 )

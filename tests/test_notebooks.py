@@ -102,6 +102,7 @@ def test_smoke_trains_every_row_from_any_folder(tmp_path):
     [
         (["epoch", "3"], "InputError: unknown parameter 'epoch'; did you mean 'epochs'?"),
         (["epochs", "0"], "InputError: epochs is 0; give a whole number from 1 on"),
+        (["data_dir", "/no/such"], "InputError: data_dir is for training; ask for that with"),
         (["rows", '["+ Cosin"]'], "InputError: no row '+ Cosin' in table1; did you mean"),
         (["device", "cuda", "-p", "scale", "smoke"], "InputError: device is 'cuda'"),
     ],

@@ -139,6 +139,8 @@ def test_rows_are_found_by_id_and_label_and_a_misspelt_one_is_told():
     assert TABLE_1.select() == list(TABLE_1.rows)
     with pytest.raises(InputError, match=r"no row '\+ Cosin' in table1; did you mean"):
         TABLE_1.select(["+ Cosin"])
+    with pytest.raises(InputError, match="choose from baseline, cosine, epochs, ema"):
+        TABLE_1.select(["xyz"])
 
 
 def test_evolve_names_a_field_that_does_not_exist():

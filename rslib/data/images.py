@@ -148,22 +148,30 @@ def folder(root, test_names=("test", "val")):
     if not root.is_dir():
         raise InputError(f"data_dir {root} does not exist; give a folder with train/ and val/")
     # ImageNet's own test/ has images without labels, so without class folders
-    test_name = next((n for n in test_names if any(root.glob(f"{n}/*/"))), None)
-    if not any(root.glob("train/*/")) or test_name is None:
-        named = " or ".join(f"{n}/" for n in test_names)
-        raise InputError(f"{root} needs train/ and {named}, each with one folder of images a class")
+    test_name = next((name for name in test_names if _classes(root / name)), None)
+    found = {"train": _classes(root / "train"), "/ or ".join(test_names): test_name}
+    for part, there in found.items():
+        if not there:
+            raise InputError(f"{root} has no {part}/ with one folder of images for each class")
     train, classes = _tree(root, "train")
     test, test_classes = _tree(root, test_name)
     if len(classes) < 2:
         raise InputError(f"{root}/train has {len(classes)} class; classification needs two")
-    if classes != test_classes:
-        odd = sorted(set(classes) ^ set(test_classes))
-        raise InputError(f"{root}: classes in only one of train/ and {test_name}/: {odd[:5]}")
+    for part, has, other in (("train", classes, test_classes), (test_name, test_classes, classes)):
+        if only := sorted(set(has) - set(other)):
+            raise InputError(f"{root}: only {part}/ has the classes {only[:5]}; add or remove them")
     return train, test, classes
 
 
+def _classes(folder):
+    """Names of the class folders, in order; hidden ones, as editors make them, are none."""
+    if not folder.is_dir():
+        return []
+    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and e.name[0] != ".")
+
+
 def _tree(root, part):
-    classes = sorted(entry.name for entry in os.scandir(root / part) if entry.is_dir())
+    classes = _classes(root / part)
     names, labels = [], []
     for label, name in enumerate(classes):
         files = sorted(
@@ -176,6 +184,4 @@ def _tree(root, part):
             raise InputError(f"{root / part / name} holds no image; fill or remove the folder")
         names += files
         labels += [label] * len(files)
-    if not names:
-        raise InputError(f"{root / part} holds no class folder with images")
     return Images(names, labels, [root / name for name in names]), classes

@@ -7,11 +7,11 @@ from rslib.config import InputError
 
 def split(train, data):
     """(minival, train): disjoint, class-balanced, the same whenever and wherever it is made."""
-    wanted = data.minival_images + data.train_images
-    if len(train) < max(wanted, data.minival_images + 1):
+    needed = data.minival_images + (data.train_images or 1)
+    if len(train) < needed:
         raise InputError(
-            f"{len(train)} training images are too few: this scale takes {data.minival_images} for "
-            f"minival and {data.train_images or 'at least 1'} for training; choose another scale"
+            f"{len(train)} training images are too few: this scale needs {needed}, of which it "
+            f"holds out {data.minival_images} as minival; add images, or choose a smaller scale"
         )
     held_out = balanced(train, data.minival_images, "minival")
     rest = train.take(sorted(set(range(len(train))) - set(held_out)))

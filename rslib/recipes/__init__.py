@@ -1,6 +1,7 @@
 """The paper's tables as data: rows that each carry a recipe and the number the paper printed."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from rslib.config import InputError, Recipe, evolve, suggest
 
@@ -39,7 +40,9 @@ class Study:
         ids = {name: row.id for row in self.rows for name in (row.id, row.label)}
         for name in wanted:
             if name not in ids:
-                raise InputError(f"no row {name!r} in {self.name}{suggest(name, ids)}")
+                near = get_close_matches(name, ids, n=1, cutoff=0.5)
+                known = near or [row.id for row in self.rows]
+                raise InputError(f"no row {name!r} in {self.name}{suggest(name, known)}")
         kept = {ids[name] for name in wanted}
         return [row for row in self.rows if not kept or row.id in kept]
 

@@ -54,8 +54,8 @@ SCALES = {
         minival_images=200,
         test_images=200,
         crop_area=0.5,
-        batch_size=32,
-        peak_rate=0.05,
+        batch_size=16,
+        peak_rate=0.02,
         epochs=8,
     ),
     "laptop": Scale(
