@@ -28,7 +28,7 @@
 # | shows | recorded runs, at every scale that has any; trains nothing unless asked to |
 # | needs | a few seconds on any machine |
 # | first look | `papermill notebooks/table1.ipynb out.ipynb -p scale smoke`: all rows in a minute, on two CPU cores |
-# | on a laptop | `papermill notebooks/table1.ipynb out.ipynb -p scale laptop`: the true 90 and 350 epochs on 1,000 images, 35 to 45 minutes a seed on two cores |
+# | on a laptop | `papermill notebooks/table1.ipynb out.ipynb -p scale laptop`: the true 90 and 350 epochs on 1,000 images, about 35 minutes a seed on two cores |
 # | the paper's own | `papermill notebooks/table1.ipynb out.ipynb -p epochs 350` on a GPU machine where `data_dir` or `RSLIB_DATA` names ImageNet |
 #
 # The same command again goes on where it stopped, and never trains a finished run twice.
@@ -86,9 +86,8 @@ groups = collect.collect(TABLE_1, asked)
 
 # %% [markdown]
 # Top-1 is measured on the test images with the weights of the last epoch, never the best one; n is
-# the number of runs. A
-# reduced scale can speak about the *direction* of a change at most, not its size; so its points
-# stand beside the paper's changes, and never beside the paper's accuracies.
+# the number of runs. A reduced scale can speak about the *direction* of a change at most, not its
+# size; so its points stand beside the paper's changes, and never beside the paper's accuracies.
 
 # %%
 for results in groups:
