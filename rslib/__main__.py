@@ -57,7 +57,9 @@ def parser():
     run.add_argument("--data-dir", default="", help="folder with train/ and val/ (or test/)")
     run.add_argument("--runs-dir", default="", help="checkpoints and histories; default runs/")
     run.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    run.add_argument("--executor", default="local", choices=EXECUTORS, help=argparse.SUPPRESS)
+    run.add_argument(
+        "--executor", default="local", choices=EXECUTORS, help="inline trains in this process"
+    )
     run.add_argument(
         "--no-reuse", dest="reuse", action="store_false", help="train anew and compare"
     )

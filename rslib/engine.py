@@ -39,7 +39,6 @@ class Outcome:
     metrics: dict  # {split: {"raw" | "ema": {"correct", "n", "bits"}}}
     history: list  # one dict an evaluated epoch
     sessions: list
-    steps_per_epoch: int
     seconds: float
     restarts: int
     weights_sha256: str
@@ -73,7 +72,6 @@ def fit(
         metrics={split: run.scores.get(split) or run.evaluate(split) for split in SPLITS},
         history=run.progress.history,
         sessions=run.progress.sessions,
-        steps_per_epoch=run.steps_per_epoch,
         seconds=run.progress.seconds + run.clock.seconds,
         restarts=run.progress.restarts,
         weights_sha256=weights_sha256(run.model, run.ema.module),

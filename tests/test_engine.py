@@ -94,6 +94,21 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tiny, task, tmp_path, steps, wor
     assert (resumed.history, resumed.metrics) == (whole.history, whole.metrics)
 
 
+def test_a_flipped_bit_in_the_newest_checkpoint_costs_steps_and_no_bit(task, tmp_path):
+    whole = fit(task, tmp_path / "whole")
+    with pytest.raises(engine.Preempted):
+        fit(task, tmp_path / "parts", stop=stop_after(9))
+    older, newest = sorted((tmp_path / "parts").glob("*.pt"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 3] ^= 1
+    newest.write_bytes(content)
+    lines = []
+    resumed = engine.fit(task, task.recipe, tmp_path / "parts", seed=3, report=lines.append)
+    assert f"{newest.name} is damaged" in lines[0]
+    assert lines[1] == f"resumed at step {int(older.stem[5:])}"
+    assert resumed.weights_sha256 == whole.weights_sha256
+
+
 def test_another_seed_is_another_run(task, tmp_path):
     first, again, other = (
         fit(task, tmp_path / str(i), seed=seed) for i, seed in enumerate((0, 0, 1))

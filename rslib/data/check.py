@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,18 +23,27 @@ SMALL_PIXELS = 2 * 2**30  # bytes of their pixels, up to which decoded images ar
 
 
 def decode(path):
-    """The file's pixels as uint8 (3, H, W): CMYK, grey, palette and misnamed files included."""
-    try:
-        with Image.open(path) as image:
-            if image.mode[0] in "IF":
-                raise ValueError(f"mode {image.mode} has no 8-bit channels")
-            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
-    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        raise UnreadableImage(f"{path} cannot be read ({error}); repair or remove it") from error
+    """The file's pixels as uint8 (3, H, W): CMYK, grey, palette and misnamed files included.
+
+    Raises UnreadableImage.
+    """
+    with _opened(path) as image:
+        if image.mode[0] in "IF":
+            raise ValueError(f"mode {image.mode} has no 8-bit channels")
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
 class UnreadableImage(InputError):
     """A file that is no whole image."""
+
+
+@contextmanager
+def _opened(path):
+    try:
+        with Image.open(path) as image:
+            yield image
+    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
+        raise UnreadableImage(f"{path} cannot be read ({error}); repair or remove it") from error
 
 
 def check(splits, cache_dir, report):
@@ -71,10 +81,10 @@ def _is_small(files):
 
 def _pixel_bytes(file):
     try:
-        with Image.open(file) as image:
+        with _opened(file) as image:
             return 3 * image.width * image.height
-    except Exception:
-        return 0  # unreadable: decoding it will say so
+    except UnreadableImage:
+        return 0  # it takes no memory; decoding will count and name it
 
 
 def _read_once(files, cache_dir, report):

@@ -24,10 +24,9 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A table: its rows, and what must be known to read them."""
+    """A table of the paper."""
 
     name: str
-    title: str
     rows: tuple
 
     def run_as(self, row):

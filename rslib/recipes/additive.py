@@ -23,7 +23,6 @@ BASELINE = evolve(
 
 TABLE_1 = Study(
     name="table1",
-    title="Table 1: additive study of the ResNet-RS training recipe",
     rows=ladder(
         BASELINE,
         [

@@ -29,7 +29,6 @@ MAX_MAGNITUDE = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    purpose: str
     depth: int
     width: float
     stem_stride: int
@@ -44,8 +43,8 @@ class Scale:
 
 
 SCALES = {
+    # does the path work: no result
     "smoke": Scale(
-        purpose="does the path work: no result",
         depth=26,
         width=0.125,
         stem_stride=4,
@@ -58,8 +57,8 @@ SCALES = {
         peak_rate=0.02,
         epochs=8,
     ),
+    # the whole table on two CPU cores
     "laptop": Scale(
-        purpose="the whole table on two CPU cores",
         depth=26,
         width=0.25,
         stem_stride=4,
@@ -71,8 +70,8 @@ SCALES = {
         batch_size=64,
         peak_rate=0.1,
     ),
+    # hours on one GPU
     "gpu": Scale(
-        purpose="hours on one GPU",
         depth=50,
         width=0.5,
         stem_stride=2,
