@@ -36,7 +36,7 @@
 # %% tags=["parameters"]
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
-seeds: int = 1  # Runs of each row, with seeds 0, 1 and so on
+seeds: int = 1  # Runs of each row, with seeds 1, 2 and so on
 rows: list = []  # Row ids of the table below such as "cosine,ema"; empty for all eleven
 dataset: str = ""  # fashion-mnist, folder or imagenet; empty for what scale and data_dir imply
 data_dir: str = ""  # Folder with train/ and val/ or test/; empty for the embedded images

@@ -68,7 +68,7 @@ def plan(study_name, params, report=print):
     runs_dir = usable(paths.runs_dir(params.runs_dir))
     listing = source(dataset, params.data_dir)
     options = {"epochs": params.epochs, "dataset": dataset, "available": len(listing[0])}
-    scaled = {row.id: at_scale(row, scale, **options) for row in study.rows}
+    scaled = {row.id: at_scale(row, scale, **options) for row in (*study.rows, *study.cells)}
     image_sets = {}
     for row in scaled.values():
         if row.recipe.data not in image_sets:
@@ -86,11 +86,11 @@ def _jobs(study, scale, scaled, rows, image_sets, params):
     }
     long_epochs = params.epochs or (SCALES[scale].epochs if SCALES[scale] else PAPER_EPOCHS)
     # results may share a table if the whole table was made by the same rule
-    protocol_id = config.sha256([list(keys.values()), long_epochs])[:8]
+    protocol_id = config.sha256([[keys[row.id] for row in study.rows], long_epochs])[:8]
     jobs = {}
     for row in rows:
         folder = row.recipe.data.dataset == "folder"
-        for seed in range(params.seeds):
+        for seed in range(1, params.seeds + 1):  # 0 served to choose the protocols
             run_id = f"{study.run_as(row)}-{keys[row.id]}-s{seed}"
             jobs[run_id] = Job(
                 study=study.name,

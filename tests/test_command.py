@@ -101,7 +101,7 @@ def test_kills_in_mid_epoch_change_no_bit(epochs_run, tmp_path):
             wanted = f" {2 * kill + 1} "
             for line in process.stdout:
                 resumed += "resumed at step" in line
-                if line.startswith("epochs s0") and line[20:26].strip() == wanted.strip():
+                if line.startswith("epochs s1") and line[20:26].strip() == wanted.strip():
                     break
             time.sleep(0.07 * kill)
             process.kill()

@@ -19,31 +19,84 @@ class Row:
     kind: str  # baseline, training, regularization, architecture
     recipe: Recipe
     weights: str
-    paper: dict  # {"top1": percent, "delta": points or None}
+    paper: dict  # {"top1": percent or None, "delta": points or None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What the paper says of a table, as a sum over its rows: written before any run is recorded.
+
+    cells: {row id: weight}; the claim is that Σ weight · mean top-1 has this sign.
+    weights: which of a run's models every cell is read by; empty for each row's own.
+    overfitting: it can be tested only where the network overfits.
+    runs: of each cell, fixed beforehand; nothing is judged earlier.
+    margin: points that count as the same, at paper scale.
+    part, whole: cells of two gains; the first one's share of the second is reported beside.
+    """
+
+    id: str
+    says: str
+    cells: dict
+    sign: int
+    weights: str = ""
+    overfitting: bool = True
+    runs: int = 3
+    margin: float = 0.5
+    part: dict | None = None
+    whole: dict | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A table of the paper."""
+    """A table of the paper, with what it claims.
+
+    cells: rows that no table prints, but that a claim has to be compared with.
+    """
 
     name: str
     rows: tuple
+    cells: tuple = ()
+    claims: tuple = ()
+
+    def row(self, id):
+        return next(row for row in (*self.rows, *self.cells) if row.id == id)
 
     def run_as(self, row):
         """The id that a row's run is named after: the first row with the same paper recipe."""
-        recipe = next(r.recipe for r in self.rows if r.id == row.id)
-        return next(r.id for r in self.rows if r.recipe == recipe)
+        recipe = self.row(row.id).recipe
+        return next(r.id for r in (*self.rows, *self.cells) if r.recipe == recipe)
 
     def select(self, wanted=()):
-        """The rows with these ids or labels, in the table's order; all if none is named."""
-        ids = {name: row.id for row in self.rows for name in (row.id, row.label)}
+        """The rows with these ids or labels, in the table's order; the printed ones if none is."""
+        rows = (*self.rows, *self.cells)
+        ids = {name: row.id for row in rows for name in (row.id, row.label)}
         for name in wanted:
             if name not in ids:
                 near = get_close_matches(name, ids, n=1, cutoff=0.5)
-                known = near or [row.id for row in self.rows]
+                known = near or [row.id for row in rows]
                 raise InputError(f"no row {name!r} in {self.name}{suggest(name, known)}")
         kept = {ids[name] for name in wanted}
-        return [row for row in self.rows if not kept or row.id in kept]
+        return [row for row in rows if row.id in kept] if kept else list(self.rows)
+
+    def paper_effect(self, claim):
+        """Σ weight · printed top-1, in points; None where the paper prints no such number."""
+        rows = [self.row(id) for id in claim.cells]
+        if any(row.paper["top1"] is None for row in rows):
+            return None
+        if claim.weights and any(row.weights != claim.weights for row in rows):
+            return None
+        return round(sum(claim.cells[row.id] * row.paper["top1"] for row in rows), 1)
+
+    def resolved_by_paper(self, claim):
+        """Can the paper's two runs tell its effect from none? None where it prints no effect.
+
+        At the usual spread between seeds of ImageNet, 0.1 points, a difference of two means of two
+        runs is sure to ± 0.2.
+        """
+        effect = self.paper_effect(claim)
+        if effect is None:
+            return None
+        return abs(effect) > 0.2 * (sum(w**2 for w in claim.cells.values()) / 2) ** 0.5
 
 
 def ladder(base, steps, *, top1, label, weights="raw"):
