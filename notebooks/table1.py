@@ -91,7 +91,7 @@ groups = collect.collect(TABLE_1, asked)
 
 # %%
 for results in groups:
-    display(Markdown(tables.headline(results)))
+    display(Markdown(tables.headline(TABLE_1, results)))
     display(tables.frame(TABLE_1, results, asked.rows))
 
 # %% [markdown]

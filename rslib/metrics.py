@@ -25,9 +25,3 @@ class Correct(Metric):
         right = torch.cat(self._right).numpy()
         bits = base64.b64encode(np.packbits(right).tobytes()).decode()
         return {"correct": int(right.sum()), "n": len(right), "bits": bits}
-
-
-def right_images(counts):
-    """The inverse of ``bits``: a boolean array (n,)."""
-    packed = np.frombuffer(base64.b64decode(counts["bits"]), np.uint8)
-    return np.unpackbits(packed, count=counts["n"]).astype(bool)

@@ -4,10 +4,13 @@ A run in progress lives in ``runs/<study>/<run_id>/attempt-<k>/``; its result.js
 at the end. ``record`` copies it to ``data/results/<study>/``, which is committed.
 """
 
+import base64
 import json
 import re
 import subprocess
 from functools import cache
+
+import numpy as np
 
 from rslib import paths
 from rslib.atomic import write_atomically
@@ -173,3 +176,9 @@ def code_version():
         return {"commit": head, "code": git("rev-parse", "HEAD:rslib"), "dirty": bool(changed)}
     except (subprocess.CalledProcessError, FileNotFoundError):
         return {"commit": None, "code": None, "dirty": True}
+
+
+def right_images(counts):
+    """Which images of a split a model got right, from the counts of a result: (n,) of bool."""
+    packed = np.frombuffer(base64.b64decode(counts["bits"]), np.uint8)
+    return np.unpackbits(packed, count=counts["n"]).astype(bool)

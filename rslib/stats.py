@@ -6,7 +6,6 @@ that takes the critical value of t from 12.7 to about 2.2. Where the cells' devi
 visibly (Levene), Welch's degrees of freedom and wider intervals take its place.
 """
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from scipy import stats as scipy_stats
 
 from rslib.config import InputError
 
-LEVEL = 0.95
+LEVEL, ALPHA = 0.95, 0.05
 LEVENE_ALPHA = 0.05
 GATE_TRAIN, GATE_GAP = 99.0, 10.0  # percent on clean training images; points to the test images
 
@@ -33,8 +32,15 @@ class Estimate:
         half = scipy_stats.t.ppf((1 + level) / 2, self.df) * self.error
         return self.value - half, self.value + half
 
+    def holds(self, value, level=LEVEL):
+        """Does the interval hold the value?"""
+        low, high = self.interval(level)
+        return low <= value <= high
+
     def p(self, null=0.0):
         """Two-sided p of the value being ``null``."""
+        if not self.error:
+            return float(self.value == null)
         return float(2 * scipy_stats.t.sf(abs(self.value - null) / self.error, self.df))
 
 
@@ -88,14 +94,6 @@ def _welch(cells, weights):
     return math.sqrt(total), float(total**2 / sum(term**2 / df for term, df in terms))
 
 
-def steps(cells, order):
-    """[(cell, Estimate of the change from the cell before, Holm-adjusted p)] along a ladder."""
-    pairs = list(itertools.pairwise(order))
-    changes = [contrast(cells, {after: 1.0, before: -1.0}) for before, after in pairs]
-    adjusted = holm([change.p() for change in changes])
-    return [(after, c, p) for (_, after), c, p in zip(pairs, changes, adjusted, strict=True)]
-
-
 def holm(ps):
     """Holm's step-down adjustment of p values, in their own order."""
     order = sorted(range(len(ps)), key=ps.__getitem__)
@@ -104,11 +102,6 @@ def holm(ps):
         highest = max(highest, min(1.0, (len(ps) - rank) * ps[index]))
         adjusted[index] = highest
     return adjusted
-
-
-def interaction(cells, a0, a1, b0, b1):
-    """Estimate of (b1 − b0) − (a1 − a0): how much more a change brings in b than in a."""
-    return contrast(cells, {b1: 1.0, b0: -1.0, a1: -1.0, a0: 1.0})
 
 
 def share(cells, part, whole, level=LEVEL):
@@ -144,19 +137,14 @@ def paired(after, before):
     return Estimate(float(gaps.mean()), float(gaps.std(ddof=1) / len(both) ** 0.5), len(both) - 1)
 
 
-def images_difference(right_a, right_b, level=LEVEL):
-    """(a − b in points, low, high, p) of two fixed models on the same test images (n,) of bool.
+def over_images(rights, weights):
+    """The Estimate of Σ weight · mean top-1 of these very models, over other test images.
 
-    The second source of noise: other images, not other seeds. Interval for paired proportions,
-    McNemar's exact p over the images on which the two disagree.
+    rights: {cell: (runs, images) of bool}, the same images in all cells. weights: {cell: number}.
+    The second source of noise: for two single models this is the interval of paired proportions.
     """
-    only_a = int((right_a & ~right_b).sum())
-    only_b = int((right_b & ~right_a).sum())
-    n, disagree = len(right_a), only_a + only_b
-    value = (only_a - only_b) / n
-    half = scipy_stats.norm.ppf((1 + level) / 2) * math.sqrt(disagree / n - value**2) / n**0.5
-    p = scipy_stats.binomtest(only_a, disagree).pvalue if disagree else 1.0
-    return 100 * value, 100 * (value - half), 100 * (value + half), float(p)
+    gaps = 100 * sum(w * np.mean(rights[name], axis=0) for name, w in weights.items())
+    return Estimate(float(gaps.mean()), float(gaps.std(ddof=1) / len(gaps) ** 0.5), len(gaps) - 1)
 
 
 def overfits(train, test):
@@ -168,30 +156,31 @@ def overfits(train, test):
     return np.mean(train) >= GATE_TRAIN and np.mean(train) - np.mean(test) >= GATE_GAP
 
 
-def reduced_verdict(estimate, sign, regime=True):
-    """What a reduced scale may say of a claim whose effect has the sign +1 or −1 in the paper."""
+def reduced_verdict(signed, holds, regime=True):
+    """What a reduced scale may say of a claim.
+
+    signed: the effect times the paper's sign. holds: whether seeds and images tell it from nothing.
+    """
     if not regime:
         return "regime not reached"
-    low, high = estimate.interval()
-    if low <= 0 <= high:
+    if not holds:
         return "inconclusive"
-    return "same direction" if estimate.value * sign > 0 else "opposite direction here"
+    return "same direction" if signed > 0 else "opposite direction here"
 
 
-def paper_verdict(estimate, paper, margin):
-    """The grade of a claim at paper scale; ``paper`` is its printed effect, margin set beforehand.
+def paper_verdict(estimate, p, sign, paper, margin):
+    """The grade of a claim at paper scale.
 
-    A margin, in points, is what counts as the same: the 90 % interval of the difference inside it
-    is two one-sided tests at 5 %.
+    p: of the effect, adjusted for all claims judged together. paper: the printed effect; None where
+    only its sign is claimed. margin: points that count as the same, set beforehand; the 90 %
+    interval of the difference inside it is two one-sided tests at 5 %.
     """
-    low, high = estimate.interval()
-    low90, high90 = estimate.interval(0.90)
-    if paper - margin <= low90 and high90 <= paper + margin:
+    low, high = estimate.interval(0.90)
+    if paper is not None and paper - margin <= low and high <= paper + margin:
         return "reproduced (magnitude)"
-    excludes_zero = not low <= 0 <= high
-    if excludes_zero and estimate.value * paper > 0:
+    if p < ALPHA and estimate.value * sign > 0:
         return "reproduced (direction)"
-    absent = -margin <= low90 and high90 <= margin and abs(paper) > 2 * margin
-    if excludes_zero or absent:
+    absent = paper is not None and -margin <= low and high <= margin and abs(paper) > 2 * margin
+    if p < ALPHA or absent:
         return "contradicted"
-    return "consistent" if low <= paper <= high else "inconclusive"
+    return "consistent" if paper is not None and estimate.holds(paper) else "inconclusive"

@@ -9,9 +9,8 @@ from statistics import mean, stdev
 
 import pandas as pd
 
-from rslib.config import InputError
+from rslib import verdicts
 from rslib.results import unfit
-from rslib.stats import overfits
 
 NOT_RUN = "not yet run"
 
@@ -21,10 +20,12 @@ def by_protocol(results):
     groups = {}
     for result in results:
         groups.setdefault(result["protocol"]["id"], []).append(result)
-    return sorted(groups.values(), key=lambda g: -g[0]["protocol"]["train_images"])
+    about = {id: group[0]["protocol"] for id, group in groups.items()}
+    order = sorted(groups, key=lambda id: (-about[id]["train_images"], about[id]["images"]))
+    return [groups[id] for id in order]
 
 
-def headline(results):
+def headline(study, results):
     """One line on what a protocol is, and what its numbers are worth."""
     p, data = results[0]["protocol"], results[0]["data"]
     line = (
@@ -34,24 +35,19 @@ def headline(results):
     reason = no_evidence(results)
     if reason:
         return f"{line}. No result: {reason}; guessing scores {100 / data['classes']:.3g} %."
-    return f"{line}. {regime(results)}".rstrip()
+    return f"{line}. {regime(study, results)}".rstrip()
 
 
-def regime(results):
+def regime(study, results):
     """What a reduced scale's long unregularized runs say of the regime; empty without them."""
-    runs = [r["metrics"] for r in results if r["row"] == "epochs" and r["status"] == "complete"]
-    if not runs or results[0]["scale"] == "paper":
+    gate = verdicts.gate(study, results)
+    if not gate or results[0]["scale"] == "paper":
         return ""
-    train, test = ([_percent(m[split]["raw"]) for m in runs] for split in ("train", "test"))
-    verdict = "reached" if overfits(train, test) else "NOT reached"
     return (
-        f"Regime gate {verdict}: without regularization the long schedule fits {mean(train):.1f} % "
-        f"of the clean training images, {mean(train) - mean(test):.1f} points above the test ones."
+        f"Regime gate {'reached' if gate['reached'] else 'NOT reached'}: without regularization "
+        f"the long schedule fits {gate['train']:.1f} % of the clean training images, "
+        f"{gate['train'] - gate['test']:.1f} points above the test ones."
     )
-
-
-def _percent(counts):
-    return 100 * counts["correct"] / counts["n"]
 
 
 def no_evidence(results):
@@ -62,17 +58,21 @@ def no_evidence(results):
 def frame(study, results, rows=()):
     """A table of the study's rows, or of those named in ``rows``, from one protocol's results.
 
-    Columns: kind, then the paper's and ours as far as they may stand side by side; top-1 on
-    the test images in percent, mean and standard deviation over seeds, n. Δ is the change from the
-    row before it, and empty where that row has no run or is not shown.
+    Columns: kind, then the paper's and ours as far as they may stand side by side; top-1 on the
+    test images in percent, mean and standard deviation over seeds, n. Δ is the change from the
+    row before it, with its 95 % interval over seeds and its p by Holm over the ladder; empty where
+    that row has no run or is not shown.
     """
-    lines, before, shown = [], {}, {row.id for row in study.select(rows)}
-    for row in study.rows:
-        scores, diverged = scores_of(study, row, results)
-        if row.id in shown:
-            line = _line(row, scores, diverged, before, results)
-            lines.append({"step": label(row, results), "kind": row.kind, **line})
-        before = scores if row.id in shown else {}
+    shown = study.select(rows)
+    order = [row.id for row in study.rows]
+    before = dict(zip(order[1:], order, strict=False))
+    changes = verdicts.steps(study, results)
+    lines = []
+    for row in shown:
+        above = before.get(row.id)
+        above = above if above in [r.id for r in shown] else None
+        line = _line(study, row, above, changes.get(row.id), results)
+        lines.append({"step": label(row, results), "kind": row.kind, **line})
     return _by_step(lines)
 
 
@@ -82,28 +82,24 @@ def label(row, results):
     return "baseline" if reduced and row.kind == "baseline" else row.label
 
 
-def scores_of(study, row, results):
-    """({seed: test top-1 in percent by the row's weights}, number of diverged runs)."""
-    run_as = study.run_as(row)
-    found = [r for r in results if r["row"] == run_as]
-    if len({r["recipe_sha256"] for r in found}) > 1:
-        raise InputError(f"results of row {run_as!r} have different recipes; they share no table")
-    complete = [r for r in found if r["status"] == "complete"]
-    counts = {r["seed"]: r["metrics"]["test"][row.weights] for r in complete}
-    scores = {seed: _percent(c) for seed, c in counts.items()}
-    return scores, len(found) - len(complete)
-
-
-def _line(row, scores, diverged, before, results):
-    ours, change = _ours(scores, diverged), _change(scores, before)
-    n = f"{len(scores)}" + (f" ({diverged} diverged)" if diverged else "")
+def _line(study, row, above, step, results):
+    scores = verdicts.score(study, row.id, results)
+    failed = verdicts.diverged(study, row.id, results)
+    ours, n = _ours(scores, failed), f"{len(scores)}" + (f" ({failed} diverged)" if failed else "")
     if no_evidence(results):
         return {"top-1 here": ours, "n": n}
-    paper_change = "" if row.paper["delta"] is None else f"{row.paper['delta']:+.1f}"
+    change = dict.fromkeys(("Δ paper", "Δ here", "95 %", "p"), "")
+    if row.paper["delta"] is not None:
+        change["Δ paper"] = signed(row.paper["delta"])
+    beneath = verdicts.score(study, above, results) if above else {}
+    if scores and beneath:
+        change["Δ here"] = signed(mean(scores.values()) - mean(beneath.values()), 2)
+        if step:
+            change |= {"95 %": span(step[0].interval()), "p": probability(step[1])}
     if results[0]["scale"] == "paper":
-        paper = {"paper": f"{row.paper['top1']:.1f}", "here": ours}
-        return paper | {"Δ paper": paper_change, "Δ here": change, "n": n}
-    return {"Δ paper": paper_change, "Δ here": change, "top-1 here": ours, "n": n}
+        top1 = row.paper["top1"]
+        return {"paper": "" if top1 is None else f"{top1:.1f}", "here": ours, **change, "n": n}
+    return {**change, "top-1 here": ours, "n": n}
 
 
 def _ours(scores, diverged):
@@ -113,10 +109,47 @@ def _ours(scores, diverged):
     return f"{mean(scores.values()):.2f}{spread}"
 
 
-def _change(scores, before):
-    """The mean change over the seeds that both rows have."""
-    both = scores.keys() & before.keys()
-    return f"{mean(scores[s] - before[s] for s in both):+.2f}" if both else ""
+def signed(points, digits=1):
+    return f"{points:+.{digits}f}".replace("-", "−")
+
+
+def span(interval):
+    return " … ".join(signed(end) for end in interval)
+
+
+def probability(p):
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def claims(study, results):
+    """What became of each claim under one protocol: effects in points, intervals, verdict."""
+    lines = []
+    for found in verdicts.findings(study, results):
+        line = {
+            "claim": found.claim.says,
+            "Δ paper": paper_effect(study, found.claim),
+            "Δ here": "",
+            "95 %, seeds": "",
+            "95 %, images": "",
+            "p": "",
+            "n": found.n,
+            "verdict": found.verdict,
+        }
+        if found.seeds:
+            line["Δ here"] = signed(found.seeds.value, 2)
+            line["95 %, seeds"] = span(found.seeds.interval())
+            line["95 %, images"] = span(found.images.interval())
+            line["p"] = probability(found.p)
+        lines.append(line)
+    return pd.DataFrame(lines).set_index("claim").rename_axis(None)
+
+
+def paper_effect(study, claim):
+    """The effect that the paper prints, marked where its own two runs do not resolve it."""
+    effect = study.paper_effect(claim)
+    if effect is None:
+        return "above 0" if claim.sign > 0 else "below 0"
+    return signed(effect) + ("" if study.resolved_by_paper(claim) else " ?")
 
 
 def paper_frame(study):
@@ -127,7 +160,7 @@ def paper_frame(study):
             "id": row.id,
             "kind": row.kind,
             "top-1": f"{row.paper['top1']:.1f}",
-            "Δ": "" if row.paper["delta"] is None else f"{row.paper['delta']:+.1f}",
+            "Δ": "" if row.paper["delta"] is None else signed(row.paper["delta"]),
         }
         for row in study.rows
     ]
@@ -142,4 +175,4 @@ def text(study, results, rows=()):
     """The table for a terminal, under its headline."""
     if not results:
         return "no results"
-    return headline(results) + "\n" + frame(study, results, rows).to_string()
+    return headline(study, results) + "\n" + frame(study, results, rows).to_string()

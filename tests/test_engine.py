@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from rslib import checkpoint, engine, metrics
+from rslib import checkpoint, engine, metrics, results
 from rslib.config import evolve
 from rslib.data import images
 from rslib.tasks.classify import Classify, normalise
@@ -58,7 +58,7 @@ def test_history_and_counts_are_of_what_they_say(task, tmp_path):
     }
     for both in outcome.metrics.values():
         for counts in both.values():
-            assert metrics.right_images(counts).sum() == counts["correct"]
+            assert results.right_images(counts).sum() == counts["correct"]
     minival = outcome.metrics["minival"]["raw"]
     assert outcome.history[-1]["minival_raw"] == minival["correct"] / 20
 
@@ -72,7 +72,7 @@ def test_metric_bits_say_which_images_were_right():
     counts = metric.compute()
     assert (counts["correct"], counts["n"]) == (7, 10)
     expected = [True, True, False, True, True, False, True, True, False, True]
-    assert metrics.right_images(counts).tolist() == expected
+    assert results.right_images(counts).tolist() == expected
 
 
 def test_normalise_is_imagenets():

@@ -12,9 +12,9 @@ ORDER = [
     {"config", "atomic", "paths", "clock", "machine"},
     {"recipes", "models", "data", "optim", "ema", "metrics"},
     {"checkpoint", "results", "params", "stats"},
-    {"tasks", "tables"},
-    {"engine", "plot"},
-    {"provenance"},
+    {"tasks", "verdicts"},
+    {"engine", "tables"},
+    {"provenance", "plot"},
     {"runs"},
     {"processes", "timing"},
     {"sweep"},
@@ -33,6 +33,7 @@ TORCH_FREE = {
     "tables",
     "plot",
     "stats",
+    "verdicts",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}
 # files of one folder

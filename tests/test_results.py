@@ -190,10 +190,13 @@ def test_a_table_has_means_changes_and_counts_over_seeds():
     here, change = table["top-1 here"], table["Δ here"]
     assert here["+ Cosine LR Decay"] == "51.00 ± 1.41"
     assert here["+ Increase training epochs"] == "49.50 ± 0.71"
-    assert change["+ Increase training epochs"] == "-1.50"
+    assert change["+ Increase training epochs"] == "−1.50"
+    assert table["95 %"]["+ Increase training epochs"] == "−6.3 … +3.3"  # t of 2 degrees, by hand
+    assert table["p"]["+ EMA of weights"] != ""
     assert here["+ EMA of weights"] == "52.00 ± 1.41"  # the other reading of the same runs
     assert change["+ EMA of weights"] == "+2.50"
-    assert change["+ Label Smoothing"] == "+9.00"  # of the seed that both rows have
+    assert change["+ Label Smoothing"] == "+8.00"
+    assert table["95 %"]["+ Label Smoothing"] == ""  # one run says nothing of the spread
     assert table["n"]["+ Label Smoothing"] == "1 (1 diverged)"
     assert here["+ ResNet-D"] == tables.NOT_RUN and change["+ ResNet-D"] == ""
     assert table["Δ paper"]["+ EMA of weights"] == "+0.3"
@@ -204,22 +207,25 @@ def test_a_table_has_means_changes_and_counts_over_seeds():
 )
 def test_the_regime_gate_is_told_at_reduced_scale(raw, train, verdict):
     found = [result("epochs", raw=raw, train=train), result("cosine")]
-    line = tables.headline(found)
+    line = tables.headline(TABLE_1, found)
     assert f"Regime gate {verdict}" in line and f"{train / 10:.1f} %" in line
-    assert "Regime" not in tables.headline([result("cosine")])
-    assert "Regime" not in tables.headline([found[0] | {"scale": "paper"}])
+    assert "Regime" not in tables.headline(TABLE_1, [result("cosine")])
+    assert "Regime" not in tables.headline(TABLE_1, [found[0] | {"scale": "paper"}])
 
 
 def test_what_may_stand_beside_the_paper():
     reduced = tables.frame(TABLE_1, [result()])
-    assert list(reduced.columns) == ["kind", "Δ paper", "Δ here", "top-1 here", "n"]
+    assert list(reduced.columns) == ["kind", "Δ paper", "Δ here", "95 %", "p", "top-1 here", "n"]
     at_paper = tables.frame(TABLE_1, [result() | {"scale": "paper"}])
-    assert list(at_paper.columns) == ["kind", "paper", "here", "Δ paper", "Δ here", "n"]
+    assert list(at_paper.columns) == [
+        *("kind", "paper", "here", "Δ paper", "Δ here", "95 %", "p", "n")
+    ]
     dirty = result() | {"scale": "paper", "sessions": [SESSION | {"dirty": True}]}
     for short in (result() | {"scale": "smoke"}, result(long_epochs=30), dirty):
         table = tables.frame(TABLE_1, [short])
         assert list(table.columns) == ["kind", "top-1 here", "n"]
-        assert "No result: " in tables.headline([short]) and "10 %" in tables.headline([short])
+        assert "No result: " in tables.headline(TABLE_1, [short])
+        assert "10 %" in tables.headline(TABLE_1, [short])
 
 
 def test_protocols_are_never_mixed():

@@ -51,12 +51,14 @@ class Study:
     """A table of the paper, with what it claims.
 
     cells: rows that no table prints, but that a claim has to be compared with.
+    gate: the row whose runs tell whether the network overfits.
     """
 
     name: str
     rows: tuple
     cells: tuple = ()
     claims: tuple = ()
+    gate: str = ""
 
     def row(self, id):
         return next(row for row in (*self.rows, *self.cells) if row.id == id)

@@ -207,5 +207,5 @@ CLAIMS = (
         whole={"resnet-d": 1, "baseline": -1},
     ),
 )
-TABLE_1 = Study(name="table1", rows=ROWS, cells=CELLS, claims=CLAIMS)
+TABLE_1 = Study(name="table1", rows=ROWS, cells=CELLS, claims=CLAIMS, gate="epochs")
 STUDIES = {study.name: study for study in (TABLE_1,)}

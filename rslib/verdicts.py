@@ -1,0 +1,185 @@
+"""What the runs of one protocol say of a study's claims. Nothing here needs torch.
+
+A claim is judged when each of its cells has the runs that were promised beforehand. It counts as a
+direction only if it would hold over other seeds (p below 5 % after Holm's correction over all the
+claims of the study, so that a false direction anywhere in it is as rare as that) and over other
+test images (the 95 % interval from which images each run got right excludes 0).
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from rslib import stats
+from rslib.config import InputError
+from rslib.recipes import Claim
+from rslib.results import right_images
+
+PAPER_RUNS = 2  # as in the paper: nobody trains ResNet-200 five times for a footnote
+MAX_DIVERGED = 1  # of a cell's runs; more, and nothing is said of it (MLPerf's rule)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim and what became of it; the numbers are None until all its cells have their runs."""
+
+    claim: Claim
+    verdict: str
+    n: str  # runs of each cell, "5" or "3 to 5"
+    seeds: stats.Estimate | None = None  # points, and its uncertainty over other seeds
+    images: stats.Estimate | None = None  # the same, over other test images
+    p: float | None = None  # over seeds, by Holm
+    share: tuple | None = None  # (ratio, low, high) of the claim's part in its whole
+
+
+def findings(study, results):
+    """[Finding] of every claim of the study, from one protocol's results, in the claims' order."""
+    measured = {claim.id: measure(study, claim, results) for claim in study.claims}
+    # what is not measured yet stays in the family, as if it showed nothing: no later run can
+    # turn a verdict round by making the family larger
+    ps = [m["seeds"].p() if "seeds" in m else 1.0 for m in measured.values()]
+    adjusted = dict(zip(measured, stats.holm(ps), strict=True))
+    return [finding(study, c, results, measured[c.id], adjusted[c.id]) for c in study.claims]
+
+
+def finding(study, claim, results, measured, p):
+    n = counts(study, claim, results)
+    reason = unjudged(study, claim, results)
+    if reason:
+        return Finding(claim, reason, n)
+    if claim.whole and "share" not in measured:
+        verdict = "inconclusive"  # a share of a gain that may be nothing
+    elif results[0]["scale"] == "paper":
+        effect = study.paper_effect(claim)
+        verdict = stats.paper_verdict(measured["seeds"], p, claim.sign, effect, claim.margin)
+    else:
+        regime = not claim.overfitting or gate(study, results)["reached"]
+        holds = p < stats.ALPHA and not measured["images"].holds(0)
+        verdict = stats.reduced_verdict(measured["seeds"].value * claim.sign, holds, regime)
+    return Finding(claim, verdict, n, p=p, **measured)
+
+
+def measure(study, claim, results):
+    """The claim's numbers, as far as its runs allow: seeds, images and share of `Finding`."""
+    if unjudged(study, claim, results):
+        return {}
+    found = {
+        "seeds": effect(study, claim.cells, results, claim.weights),
+        "images": stats.over_images(rights(study, claim, results), claim.cells),
+    }
+    if claim.whole and effect(study, claim.whole, results).interval()[0] > 0:
+        cells = readings(study, claim.cells, results)
+        found["share"] = stats.share(cells, claim.part, claim.whole)
+    return found
+
+
+def effect(study, cells, results, weights=""):
+    """The Estimate of Σ weight · mean top-1 over seeds; cells is {row id: weight}.
+
+    Raises InputError where a cell has no run, or no cell has two.
+    """
+    runs = {study.run_as(study.row(id)) for id in cells}
+    if len(runs) < len(cells):  # two readings of the same runs: +1 and −1
+        after, before = sorted(cells, key=cells.get, reverse=True)
+        return stats.paired(score(study, after, results), score(study, before, results))
+    return stats.contrast(readings(study, cells, results, weights), cells)
+
+
+def steps(study, results):
+    """{row id: (Estimate of the change from the row before, p by Holm over the ladder)}.
+
+    Of the steps whose two rows have two runs each: one run says nothing of the spread.
+    """
+    changes = {}
+    for before, after in itertools.pairwise(study.rows):
+        cells = {after.id: 1, before.id: -1}
+        if all(len(score(study, id, results)) > 1 for id in cells):
+            changes[after.id] = effect(study, cells, results)
+    adjusted = stats.holm([change.p() for change in changes.values()])
+    return {id: (c, p) for (id, c), p in zip(changes.items(), adjusted, strict=True)}
+
+
+def unjudged(study, claim, results):
+    """Why the claim cannot be judged yet; an empty string if it can."""
+    promised = PAPER_RUNS if results[0]["scale"] == "paper" else claim.runs
+    needed = {*claim.cells, *([study.gate] if claim.overfitting else [])}
+    ended = {id: (len(score(study, id, results)), diverged(study, id, results)) for id in needed}
+    if any(failed > MAX_DIVERGED for _, failed in ended.values()):
+        return "diverged"
+    fewest = min(complete + failed for complete, failed in ended.values())
+    if fewest >= promised and all(complete > 1 for complete, _ in ended.values()):
+        return ""
+    return f"{fewest} of {promised} runs"
+
+
+def counts(study, claim, results):
+    """How many runs the claim's cells have: "5", or "3 to 5"."""
+    found = sorted({len(score(study, id, results)) for id in claim.cells})
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def readings(study, named, results, weights=""):
+    """{id: [top-1 of each run]} with every run once: all help to pool the deviation.
+
+    Runs that two rows share stand under the one that is named.
+    """
+    chosen = {study.run_as(study.row(id)): id for id in named}
+    ids = {}
+    for row in (*study.rows, *study.cells):
+        ids.setdefault(study.run_as(row), chosen.get(study.run_as(row), row.id))
+    read = {id: list(score(study, id, results, weights).values()) for id in ids.values()}
+    return {id: scores for id, scores in read.items() if scores}
+
+
+def score(study, id, results, weights=""):
+    """{seed: test top-1 in percent} of a row's complete runs, by its own weights or by others."""
+    row = study.row(id)
+    return {
+        run["seed"]: percent(run["metrics"]["test"][weights or row.weights])
+        for run in runs_of(study, id, results)
+        if run["status"] == "complete"
+    }
+
+
+def diverged(study, id, results):
+    return sum(run["status"] == "diverged" for run in runs_of(study, id, results))
+
+
+def runs_of(study, id, results):
+    run_as = study.run_as(study.row(id))
+    found = [r for r in results if r["row"] == run_as]
+    if len({r["recipe_sha256"] for r in found}) > 1:
+        raise InputError(f"results of row {run_as!r} have different recipes; they share no table")
+    return found
+
+
+def rights(study, claim, results):
+    """{id: which test images each run got right, (runs, images) of bool}."""
+    return {
+        id: np.array(
+            [
+                right_images(run["metrics"]["test"][claim.weights or study.row(id).weights])
+                for run in runs_of(study, id, results)
+                if run["status"] == "complete"
+            ]
+        )
+        for id in claim.cells
+    }
+
+
+def gate(study, results):
+    """What the long unregularized runs say of the regime: train and test in percent, reached.
+
+    None without such runs. At paper scale there is no gate: it is the paper's own regime.
+    """
+    runs = [r["metrics"] for r in runs_of(study, study.gate, results) if r["status"] == "complete"]
+    if not runs:
+        return None
+    train, test = ([percent(m[split]["raw"]) for m in runs] for split in ("train", "test"))
+    means = {"train": float(np.mean(train)), "test": float(np.mean(test))}
+    return means | {"reached": stats.overfits(train, test)}
+
+
+def percent(counts):
+    return 100 * counts["correct"] / counts["n"]
