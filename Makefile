@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNS ?= runs
 
-.PHONY: help table1 test render lock
+.PHONY: help table1 test render book lock
 
 help:
 	@echo "make table1   train all rows of Table 1 for 30 epochs on the embedded images (minutes)"
 	@echo "make test     every check that CI runs"
-	@echo "make render   execute the notebooks in place, from what is recorded"
+	@echo "make render   bring notebooks and generated pages up to what is recorded"
+	@echo "make book     build the book, in an environment of its own without torch"
 	@echo "make lock     pin the newest versions that work together"
 
 # The environment is remade when what it is made of changes, and not otherwise.
@@ -36,9 +37,24 @@ test: .venv/.installed
 render: .venv/.installed
 	$(BIN)/python -m rslib render
 
+.venv-book/.installed: requirements-book.lock
+	$(PYTHON) -m venv .venv-book
+	.venv-book/bin/python -m pip install --quiet --upgrade pip
+	.venv-book/bin/python -m pip install --quiet -r requirements-book.lock
+	@touch $@
+
+book: .venv-book/.installed
+	.venv-book/bin/jupyter-book build . -W -n --keep-going
+	.venv-book/bin/python book/check_html.py
+
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade pip
 	.venv-lock/bin/python -m pip install --quiet --upgrade "setuptools>=77" ".[test]"
 	.venv-lock/bin/python -m pip freeze --all --exclude rslib --exclude pip > requirements.lock
 	rm -rf .venv-lock build
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade pip
+	.venv-lock/bin/python -m pip install --quiet "jupyter-book>=1.0.4.post1,<2"
+	.venv-lock/bin/python -m pip freeze > requirements-book.lock
+	rm -rf .venv-lock

@@ -1,0 +1,75 @@
+"""After a build: broken links, requests to other hosts, and outputs without words for the blind.
+
+python book/check_html.py [folder]: one line for each fault, and exit code 1 if there is any.
+"""
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+CSS_URL = re.compile(r"(?:url\(\s*|@import\s+)[\"']?((?:https?:)?//[^\"')\s]+)")
+RELATIONS = {"author", "canonical", "license", "next", "prev"}  # of <link>, that load nothing
+
+
+class Page(HTMLParser):
+    """A page's ids, its links, what a browser fetches for it, and its images' alternative text."""
+
+    def __init__(self, file):
+        super().__init__()
+        text = file.read_text("utf-8")
+        self.ids, self.links, self.fetched, self.images = set(), [], CSS_URL.findall(text), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = {name: value or "" for name, value in attributes}
+        self.ids |= {given.get("id"), given.get("name")}
+        self.links += filter(None, [given.get("href"), given.get("src")])
+        self.fetched += filter(None, [given.get("src")])
+        if tag == "link" and given.get("rel") not in RELATIONS:
+            self.fetched.append(given.get("href", ""))
+        if tag == "img":
+            self.images.append((given.get("src", ""), given.get("alt", "")))
+
+
+def faults(root):
+    """(file, what is wrong with it), one by one."""
+    # below _static are templates of the theme, not pages
+    files = [file for file in root.rglob("*.html") if "_static" not in file.parts]
+    pages = {file: Page(file) for file in files}
+    for file, page in pages.items():
+        yield from ((file, broken(link, file, pages)) for link in page.links)
+        yield from ((file, f"fetches {url}") for url in page.fetched if urlsplit(url).netloc)
+        for source, alt in page.images:
+            # without one of its own, an output's alternative text is its file's name
+            if "_images/" in source and (len(alt) < 20 or alt.endswith((".png", ".svg"))):
+                yield file, f"no words for {source}"
+    for file in root.rglob("*.css"):
+        yield from ((file, f"fetches {url}") for url in CSS_URL.findall(file.read_text("utf-8")))
+
+
+def broken(link, file, pages):
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return ""
+    target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+    if not target.exists():
+        return f"broken link {link}"
+    missing = (
+        parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids
+    )
+    return f"no id for {link}" if missing else ""
+
+
+def main(folder="_build/html"):
+    root = Path(folder).resolve()
+    if not (root / "index.html").exists():
+        sys.exit(f"{folder} holds no book; build it first")
+    found = sorted({f"{file.relative_to(root)}: {fault}" for file, fault in faults(root) if fault})
+    print("\n".join(found) or f"{folder}: no faults")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,96 @@
+"""The book's files agree with each other. Building it has an environment of its own."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from rslib.paths import ROOT
+
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+ENTRIES = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
+PAGES = sorted((ROOT / "book").glob("*.md"))
+
+
+def test_building_executes_nothing():
+    """A bare off would be YAML's False; a misspelt key would mean "auto"."""
+    assert CONFIG["execute"]["execute_notebooks"] == "off"
+    assert CONFIG["execute"]["stderr_output"] == "error"
+
+
+def test_the_contents_name_every_page_once_and_no_other():
+    assert len(ENTRIES) == len(set(ENTRIES))
+    there = [*PAGES, *(ROOT / "notebooks").glob("*.ipynb")]
+    assert set(ENTRIES) == {p.relative_to(ROOT).with_suffix("").as_posix() for p in there}
+
+
+def test_what_lies_about_stays_out():
+    assert CONFIG["only_build_toc_files"] is True
+    assert {".*", "**/.*", "data", "rslib", "runs", "tests"} <= set(CONFIG["exclude_patterns"])
+
+
+def test_no_page_asks_another_host():
+    settings = CONFIG["sphinx"]["config"]
+    (static,) = settings["html_static_path"]
+    mathjax = ROOT / static / settings["mathjax_path"]
+    assert mathjax.stat().st_size > 1e6 and mathjax.with_name("LICENSE").exists()
+    assert "sphinx_thebe" not in settings["extensions"]
+    assert CONFIG["repository"]["url"] == "" and "launch_buttons" not in CONFIG
+    assert all(
+        "//" not in (ROOT / static / name).read_text() for name in settings["html_css_files"]
+    )
+
+
+def test_every_disagreement_stands_once_and_says_what_was_chosen():
+    sections = re.split(r"^#+ ", (ROOT / "book/deviations.md").read_text(), flags=re.MULTILINE)
+    found = [s for s in sections if re.match(r"C\d+: ", s)]
+    numbers = sorted(int(n) for n in re.findall(r"\bC(\d+)\b", "".join(sections)))
+    assert numbers == list(range(1, 30)) and len(found) == 29
+    for section in found:
+        assert re.findall(r"^- \*\*(\w+)\*\*: ", section, re.MULTILINE) == ["Paper", "Code", "Here"]
+
+
+def test_fields_that_the_pages_name_are_fields_of_the_recipe():
+    from rslib import config
+
+    known = config.to_dict(config.Recipe())
+    text = (ROOT / "book/deviations.md").read_text()
+    for part, name in re.findall(r"`(model|data|regularization|optim)\.(\w+)`", text):
+        assert name in known[part], f"{part}.{name}"
+
+
+def test_every_citation_has_its_reference():
+    keys = re.findall(r"^@\w+\{(.+),$", (ROOT / "book/references.bib").read_text(), re.MULTILINE)
+    assert len(keys) == len(set(keys))
+    text = "".join(page.read_text() for page in [*PAGES, *(ROOT / "notebooks").glob("*.py")])
+    cited = re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text)
+    assert {key.strip() for group in cited for key in group.split(",")} == set(keys)
+
+
+@pytest.mark.parametrize("name", ["scorecard", "environment"])
+def test_what_render_writes_is_included(name):
+    text = "".join(page.read_text() for page in PAGES)
+    assert text.count(f"```{{include}} generated/{name}.md\n") == 1
+    assert (ROOT / f"book/generated/{name}.md").read_text().strip()
+
+
+def test_the_books_lock_has_no_torch_and_names_no_index():
+    lines = (ROOT / "requirements-book.lock").read_text().splitlines()
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
+    names = {line.split("==")[0].lower() for line in lines}
+    assert "jupyter-book" in names and not {"torch", "torchvision", "rslib"} & names
+
+
+FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</a>'
+
+
+@pytest.mark.parametrize(("body", "faults"), [("<p id='a'><a href='#a'>b</a>", 0), (FAULTY, 3)])
+def test_check_html_tells_every_fault(body, faults, tmp_path):
+    (tmp_path / "index.html").write_text(body)
+    command = [sys.executable, ROOT / "book/check_html.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == bool(faults)
+    assert len(done.stdout.splitlines()) == max(1, faults), done.stdout
