@@ -39,7 +39,7 @@ def number(text):
 def row_ids():
     from rslib.recipes.additive import TABLE_1
 
-    return [row.id for row in TABLE_1.rows]
+    return [row.id for row in (*TABLE_1.rows, *TABLE_1.cells)]
 
 
 def parser():
@@ -51,7 +51,7 @@ def parser():
     run.add_argument(
         "--epochs", type=number, help="length of the long schedule; the paper's is 350"
     )
-    run.add_argument("--seeds", type=number, default=1, help="runs a row: seeds 0 … n-1")
+    run.add_argument("--seeds", type=number, default=1, help="runs a row: seeds 1 … n")
     run.add_argument("--rows", default="", help=f"of table1: {','.join(row_ids())}")
     run.add_argument("--dataset", default="", help="fashion-mnist, folder or imagenet")
     run.add_argument("--data-dir", default="", help="folder with train/ and val/ (or test/)")
@@ -70,8 +70,10 @@ def parser():
     run.add_argument(
         "--json", action="store_true", help="print the runs' results, and nothing else"
     )
-    render = commands.add_parser("render", help="execute notebooks in place, from what is recorded")
-    render.add_argument("names", nargs="*", help="e.g. table1; default all")
+    render = commands.add_parser(
+        "render", help="execute notebooks in place and write the book's generated pages"
+    )
+    render.add_argument("names", nargs="*", help="e.g. table1; default all, and the pages")
     record = commands.add_parser("record", help="copy finished runs to data/results")
     record.add_argument("study", help="table1")
     record.add_argument("--runs-dir", default="")

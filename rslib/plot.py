@@ -1,24 +1,29 @@
 """Figures: one function each, results in, a figure out; nothing here needs torch."""
 
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
-from rslib import tables
+from rslib import tables, verdicts
 
 KINDS = ("baseline", "training", "regularization", "architecture")
 COLORS = dict(zip(KINDS, sns.color_palette("colorblind", len(KINDS)), strict=True))
 MARKERS = dict(zip(KINDS, "osDX", strict=True))
+# colour and mark of a verdict; every other one is grey and hollow
+BLUE, ORANGE, _, RED = sns.color_palette("colorblind", 4)
+VERDICTS = {"same direction": (BLUE, "o"), "opposite direction here": (RED, "X")}
+UNDECIDED = ("0.45", "s")
 plt.style.use(Path(__file__).with_name("rs.mplstyle"))
 
 
 def ladder(study, results):
     """The additive study as a figure: the paper's panel, and ours on an axis of its own.
 
-    results: of one protocol, or none for the paper alone. Ours shows every seed as a mark, and a
-    line through the means. What is no evidence stands alone, without a line. Returns the figure.
+    results: of one protocol, or none for the paper alone. Ours shows every seed as a mark, a line
+    through the means and their 95 % intervals. What is no evidence stands alone, without them.
     """
     alone = bool(results) and bool(tables.no_evidence(results))
     panels = [] if alone else ["paper"]
@@ -28,7 +33,9 @@ def ladder(study, results):
     )
     for ax, panel in zip(axes[0], panels, strict=True):
         points = _paper_points(study, results) if panel == "paper" else _points(study, results)
-        _steps(ax, study, points, joined=not alone)
+        if not alone:
+            _means(ax, study, points, results if panel == "here" else [])
+        _marks(ax, study, points)
         ax.set(title=_title(panel, results), xlabel="top-1, %", ylabel="")
     handles, labels = axes[0, -1].get_legend_handles_labels()
     for ax in axes[0]:
@@ -37,10 +44,17 @@ def ladder(study, results):
     return figure
 
 
-def _steps(ax, study, points, joined):
-    if joined:
-        means = points.groupby("step", sort=False)["top1"].mean()
-        ax.plot(means.to_numpy(), means.index, color="0.7", zorder=1)
+def _means(ax, study, points, results):
+    means = points.groupby("step", sort=False)["top1"].mean()
+    ax.plot(means.to_numpy(), means.index, color="0.7", zorder=1)
+    for row in study.rows:
+        if len(verdicts.score(study, row.id, results)) > 1:
+            mean = verdicts.effect(study, {row.id: 1}, results)
+            span, step = mean.interval(), tables.label(row, results)
+            ax.plot(span, [step, step], color="0.4", linewidth=6, alpha=0.35, zorder=1)
+
+
+def _marks(ax, study, points):
     sns.scatterplot(
         points,
         x="top1",
@@ -51,7 +65,8 @@ def _steps(ax, study, points, joined):
         style_order=KINDS,
         palette=COLORS,
         markers=MARKERS,
-        s=50,
+        s=30,
+        alpha=0.8,
         ax=ax,
         zorder=2,
     )
@@ -68,7 +83,7 @@ def _paper_points(study, results):
 def _points(study, results):
     lines = []
     for row in study.rows:
-        scores, _ = tables.scores_of(study, row, results)
+        scores = verdicts.score(study, row.id, results)
         lines += [
             {"step": tables.label(row, results), "kind": row.kind, "top1": top1}
             for top1 in scores.values() or [float("nan")]
@@ -79,6 +94,119 @@ def _points(study, results):
 def _title(panel, results):
     if panel == "paper":
         return "paper: ImageNet, mean of 2 runs"
-    scale, protocol = results[0]["scale"], results[0]["protocol"]
-    label = f"here: {scale} scale, {protocol['images']}"
+    label = f"here: {tables.short(results)}"
     return f"{label}\nno result" if tables.no_evidence(results) else label
+
+
+def claims(study, results):
+    """Every claim's effect as the paper signs it: to the right of 0 is the paper's direction.
+
+    results: of one protocol. Thick bars are 95 % intervals over seeds, thin ones over test images;
+    colour and mark are the verdict. A claim that waits for runs has its state in words.
+    """
+    found = verdicts.findings(study, results)
+    figure, ax = plt.subplots(figsize=(7.2, 0.42 * len(found) + 0.9))
+    for place, one in enumerate(found):
+        if one.seeds:
+            _effect(ax, place, one)
+        else:
+            ax.text(0, place, f"  {one.verdict}", va="center", color="0.4")
+    ax.axvline(0, color="0.3", linewidth=1)
+    ax.set_yticks(range(len(found)), [fill(one.claim.says, 44) for one in found], fontsize=9)
+    ax.set(ylim=(len(found) - 0.5, -0.5), title=tables.short(results))
+    ax.set_xlabel("points; right of 0 is the paper's direction")
+    handles, labels = ax.get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    figure.legend(named.values(), named, loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _effect(ax, place, found):
+    color, marker = VERDICTS.get(found.verdict, UNDECIDED)
+    sign = found.claim.sign
+    for estimate, width in ((found.images, 1.2), (found.seeds, 5)):
+        ends = [sign * end for end in estimate.interval()]
+        ax.plot(ends, [place, place], color=color, linewidth=width, alpha=0.55)
+    inside = color if found.verdict in VERDICTS else "white"
+    ax.plot(
+        sign * found.seeds.value,
+        place,
+        marker,
+        color=color,
+        markerfacecolor=inside,
+        linestyle="",
+        label=found.verdict,
+    )
+
+
+def curves(study, results, ids):
+    """Top-1 over the epochs on clean training images and on minival, a panel for each row named.
+
+    Mean over the seeds and, as a band, from the lowest to the highest; both of a run's models.
+    Rows without a run are left out; None if all are.
+    """
+    ids = [id for id in ids if verdicts.score(study, id, results)]
+    if not ids:
+        return None
+    figure, axes = plt.subplots(
+        1, len(ids), figsize=(1 + 2.6 * len(ids), 3.4), sharey=True, squeeze=False
+    )
+    for ax, id in zip(axes[0], ids, strict=True):
+        sns.lineplot(
+            _curve(study, id, results),
+            x="epoch",
+            y="top1",
+            hue="images",
+            style="weights",
+            hue_order=["training", "minival"],
+            style_order=["average", "raw"],
+            palette=[ORANGE, BLUE],
+            errorbar=("pi", 100),
+            err_kws={"alpha": 0.15},
+            ax=ax,
+        )
+        ax.set(title=fill(tables.label(study.row(id), results), 30), ylabel="top-1, %")
+    handles, labels = axes[0, -1].get_legend_handles_labels()
+    for ax in axes[0]:
+        ax.get_legend().remove()
+    lines = [(h, n) for h, n in zip(handles, labels, strict=True) if n not in ("images", "weights")]
+    figure.legend(*zip(*lines, strict=True), loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(tables.short(results), fontsize=10)
+    return figure
+
+
+def _curve(study, id, results):
+    points = [
+        {"epoch": point["epoch"], "images": images, "weights": name, "top1": 100 * point[key]}
+        for run in verdicts.runs_of(study, id, results)
+        for point in run["history"]
+        for split, images in (("train", "training"), ("minival", "minival"))
+        for weights, name in (("raw", "raw"), ("ema", "average"))
+        if (key := f"{split}_{weights}") in point
+    ]
+    return pd.DataFrame(points)
+
+
+def schedules(rates, decays, steps_per_epoch):
+    """Left the learning rates, {label: one a step}; right 1/(1 − d) of the EMA's decays d."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8))
+    for (label, curve), style in zip(rates.items(), ("-", "--", "-."), strict=False):
+        left.plot([step / steps_per_epoch for step in range(len(curve))], curve, style, label=label)
+    epochs = [step / steps_per_epoch for step in range(len(decays))]
+    right.plot(epochs, [1 / (1 - decay) for decay in decays], color="0.3")
+    left.set(xlabel="epoch", ylabel="learning rate")
+    left.legend(frameon=False, fontsize=8)
+    right.set(xlabel="epoch", ylabel="steps averaged")
+    return figure
+
+
+def contact_sheet(images, columns):
+    """{title: image (3, H, W) of uint8} in rows of ``columns``, each under its title."""
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.1 * columns, 1.3 * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, (title, image) in zip(axes.flat, images.items(), strict=False):
+        ax.imshow(image.permute(1, 2, 0), interpolation="nearest")
+        ax.set_title(title, fontsize=8, pad=2)
+    return figure

@@ -38,6 +38,10 @@ def headline(study, results):
     return f"{line}. {regime(study, results)}".rstrip()
 
 
+def short(results):
+    return f"{results[0]['scale']} scale, {results[0]['protocol']['images']}"
+
+
 def regime(study, results):
     """What a reduced scale's long unregularized runs say of the regime; empty without them."""
     gate = verdicts.gate(study, results)

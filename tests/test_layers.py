@@ -14,7 +14,7 @@ ORDER = [
     {"checkpoint", "results", "params", "stats"},
     {"tasks", "verdicts"},
     {"engine", "tables"},
-    {"provenance", "plot"},
+    {"provenance", "plot", "pages"},
     {"runs"},
     {"processes", "timing"},
     {"sweep"},
@@ -34,6 +34,7 @@ TORCH_FREE = {
     "plot",
     "stats",
     "verdicts",
+    "pages",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}
 # files of one folder

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from jupytext.compare import compare_notebooks
 
-from rslib import paths
+from rslib import paths, render
 from rslib.params import Params
 
 NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
@@ -49,7 +49,33 @@ def test_outputs_are_those_of_one_whole_run_without_complaint(path):
         assert all(o.get("name") != "stderr" for o in cell.outputs)
     text = path.read_text()
     assert str(Path.home()) not in text and str(paths.ROOT) not in text
-    assert '"papermill"' not in text and len(text) < 1e6
+    assert '"papermill"' not in text and len(text) < 1.5e6
+
+
+@by_name
+def test_outputs_belong_to_this_code_and_these_results(path):
+    """Figures too, which no comparison of outputs looks at."""
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata["rendered_from"] == render.made_of(notebook), "make render"
+
+
+def test_other_code_or_results_are_told(tmp_path, monkeypatch):
+    notebook = nbformat.read(TABLE1, as_version=4)
+    first = render.made_of(notebook)
+    next(c for c in notebook.cells if c.cell_type == "markdown").source += "a word"
+    assert render.made_of(notebook) == first
+    next(c for c in notebook.cells if c.cell_type == "code").source += "\n1"
+    second = render.made_of(notebook)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    (tmp_path / "data/results/table1").mkdir(parents=True)
+    empty = render.made_of(notebook)
+    (tmp_path / "data/results/table1/a.json").write_text("{}")
+    assert len({first, second, empty, render.made_of(notebook)}) == 4
+
+
+@pytest.mark.parametrize("file", render.generated(), ids=lambda f: f.stem)
+def test_generated_pages_are_those_of_what_is_recorded(file):
+    assert file.read_text() == render.generated()[file], "make render"
 
 
 @by_name

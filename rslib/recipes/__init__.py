@@ -55,6 +55,7 @@ class Study:
     """
 
     name: str
+    title: str
     rows: tuple
     cells: tuple = ()
     claims: tuple = ()

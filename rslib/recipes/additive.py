@@ -207,5 +207,12 @@ CLAIMS = (
         whole={"resnet-d": 1, "baseline": -1},
     ),
 )
-TABLE_1 = Study(name="table1", rows=ROWS, cells=CELLS, claims=CLAIMS, gate="epochs")
+TABLE_1 = Study(
+    name="table1",
+    title="Table 1: what each training method adds",
+    rows=ROWS,
+    cells=CELLS,
+    claims=CLAIMS,
+    gate="epochs",
+)
 STUDIES = {study.name: study for study in (TABLE_1,)}

@@ -1,0 +1,108 @@
+"""Results in words: the summary of a notebook, and the book's generated pages. Without torch."""
+
+from rslib import tables, verdicts
+
+HEADINGS = {
+    "same direction": "As in the paper",
+    "opposite direction here": "The other way round here",
+    "inconclusive": "Not told from nothing",
+    "regime not reached": "Not testable here: the network does not overfit",
+}
+
+
+def summary(study, results):
+    """Markdown: every claim under its verdict, with its numbers. results: of one protocol."""
+    found = verdicts.findings(study, results)
+    words = list(dict.fromkeys([*HEADINGS, *(f.verdict for f in found)]))
+    lines = [f"**{tables.short(results)}**"]
+    for verdict in words:
+        under = [f for f in found if f.verdict == verdict]
+        if under:
+            heading = HEADINGS.get(verdict, verdict)
+            lines += ["", f"{heading} ({len(under)} of {len(found)}):", ""]
+            lines += [f"- {sentence(f)}" for f in under]
+    return "\n".join(lines)
+
+
+def sentence(found):
+    """One claim with its numbers, as Markdown."""
+    if not found.seeds:
+        return found.claim.says
+    words = (
+        f"{found.claim.says}: {tables.signed(found.seeds.value, 2)} points "
+        f"({tables.span(found.seeds.interval())} over seeds, "
+        f"{tables.span(found.images.interval())} over test images; n = {found.n})"
+    )
+    if found.share:
+        ratio, low, high = found.share
+        words += f"; their share of the whole gain is {ratio:.2f} ({low:.2f} … {high:.2f})"
+    return words
+
+
+def scorecard(studies, recorded):
+    """Markdown for the front page: every claim, its verdict under every protocol, and n.
+
+    recorded: {study name: results}.
+    """
+    return "\n".join(_score(study, recorded[study.name]) for study in studies)
+
+
+def _score(study, results):
+    groups = tables.by_protocol(results)
+    found = [verdicts.findings(study, group) for group in groups]
+    lines = [f"## [{study.title}](../notebooks/{study.name}.ipynb)", ""]
+    if groups:
+        lines += [f"- {tables.headline(study, group)}" for group in groups]
+    else:
+        lines += ["No run is recorded yet."]
+    if not any(group[0]["scale"] == "paper" for group in groups):
+        lines += ["- paper scale (ImageNet): no run is recorded yet."] if groups else []
+    lines += ["", _row("claim", "paper", *map(tables.short, groups))]
+    lines += [_row(*["---"] * (2 + len(groups)))]
+    for place, claim in enumerate(study.claims):
+        cells = (_verdict(findings[place]) for findings in found)
+        lines += [_row(claim.says, tables.paper_effect(study, claim), *cells)]
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(found):
+    return f"{found.verdict} (n = {found.n})" if found.seeds else found.verdict
+
+
+def _row(*cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def environment(studies, recorded):
+    """Markdown: on what the recorded runs were made, a table for each protocol."""
+    lines = []
+    for study in studies:
+        for group in tables.by_protocol(recorded[study.name]):
+            lines += [f"## {study.title.split(':')[0]}, {tables.short(group)}", ""]
+            lines += ["| | |", "|---|---|"]
+            lines += [_row(name, value) for name, value in _about(group).items()]
+            lines += [""]
+    return "\n".join(lines or ["No run is recorded yet."]) + "\n"
+
+
+def _about(group):
+    """What a protocol's runs say of themselves, for people."""
+    sessions = [session for result in group for session in result["sessions"]]
+    hours = sum(result["timing"].get("seconds", 0) for result in group) / 3600
+    diverged = sum(result["status"] == "diverged" for result in group)
+    each = {
+        name: ", ".join(sorted({str(session[name]) for session in sessions}))
+        for name in ("device_name", "precision", "threads", "python", "torch", "torchvision")
+    }
+    return {
+        "runs": f"{len(group)}, of which {diverged} diverged",
+        "training": f"{hours:.1f} hours in all, one run a process",
+        "from, to": f"{min(r['started'] for r in group)}, {max(r['ended'] for r in group)}",
+        "machine": each["device_name"],
+        "precision, threads a run": f"{each['precision']}, {each['threads']}",
+        "Python, torch, torchvision": f"{each['python']}, {each['torch']}, {each['torchvision']}",
+        "Ignite": ", ".join(sorted({str(session["ignite"]) for session in sessions})),
+        "commits": ", ".join(sorted({f"`{session['commit'][:10]}`" for session in sessions})),
+        "protocol": f"`{group[0]['protocol']['id']}`",
+        "images": f"{group[0]['protocol']['images']}, `{group[0]['data']['sha256'][:10]}`",
+    }
