@@ -48,7 +48,7 @@ executor: str = "local"  # local trains in processes of its own, inline in this 
 reuse: bool = True  # False trains anew and compares with the stored run
 max_hours: float = None  # Refuse what would take longer; None for no limit
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import torch
@@ -110,7 +110,7 @@ tables.paper_frame(TABLE_1)
 # This is the function that training uses, shown from the package itself, as all code below. The
 # cosine counts from step 0, so at the end of the warm-up it stands slightly under its peak.
 
-# %%
+# %% tags=["remove-input"]
 Code(inspect.getsource(optim.learning_rate), language="python")
 
 # %% [markdown]
@@ -145,7 +145,7 @@ _ = plot.schedules(rates, decays, per_epoch)
 # The average covers the BN statistics too. Every run keeps one, so that "+ EMA of weights" needs no
 # run of its own: it is a second reading of the row above it.
 
-# %%
+# %% tags=["remove-input"]
 Code(inspect.getsource(ema.Ema.update), language="python")
 
 # %% [markdown]
@@ -169,17 +169,21 @@ print(f"formula {1 - lacking:.6f}")
 # One class serves all rows: the ResNet of 2015, SE and ResNet-D are arguments of it. What makes a
 # block is the order at the end of its branch: last BN, SE, stochastic depth, addition.
 
-# %%
+# %% tags=["remove-input"]
 Code(inspect.getsource(Bottleneck), language="python")
 
 # %% [markdown]
 # ResNet-D changes two things: the stem, three 3×3 convolutions in place of one 7×7, and the shortcut
 # of a stage's first block, which averages four pixels where the original takes one and skips three.
 
-# %%
+# %% tags=["remove-input"]
 Code(inspect.getsource(shortcut), language="python")
 
-# %%
+# %% [markdown]
+# Squeeze-and-Excitation is two 1×1 convolutions on the mean over all pixels; the paper's ratio of
+# 0.25 makes the first as narrow as the block's own.
+
+# %% tags=["remove-input"]
 Code(inspect.getsource(SqueezeExcite.forward), language="python")
 
 # %% [markdown]

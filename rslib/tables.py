@@ -13,6 +13,7 @@ from rslib import verdicts
 from rslib.results import unfit
 
 NOT_RUN = "not yet run"
+SPACE = "\u00a0"  # does not break: a number and its ± stay on one line
 
 
 def by_protocol(results):
@@ -62,10 +63,10 @@ def no_evidence(results):
 def frame(study, results, rows=()):
     """A table of the study's rows, or of those named in ``rows``, from one protocol's results.
 
-    Columns: kind, then the paper's and ours as far as they may stand side by side; top-1 on the
-    test images in percent, mean and standard deviation over seeds, n. Δ is the change from the
-    row before it, with its 95 % interval over seeds and its p by Holm over the ladder; empty where
-    that row has no run or is not shown.
+    Columns: the paper's and ours as far as they may stand side by side; top-1 on the test images
+    in percent, mean and standard deviation over seeds, n. Δ is the change from the row before it,
+    with its 95 % interval over seeds and its p by Holm over the ladder; empty where that row has
+    no run or is not shown.
     """
     shown = study.select(rows)
     order = [row.id for row in study.rows]
@@ -76,7 +77,7 @@ def frame(study, results, rows=()):
         above = before.get(row.id)
         above = above if above in [r.id for r in shown] else None
         line = _line(study, row, above, changes.get(row.id), results)
-        lines.append({"step": label(row, results), "kind": row.kind, **line})
+        lines.append({"step": label(row, results), **line})
     return _by_step(lines)
 
 
@@ -109,7 +110,7 @@ def _line(study, row, above, step, results):
 def _ours(scores, diverged):
     if not scores:
         return "diverged" if diverged else NOT_RUN
-    spread = f" ± {stdev(scores.values()):.2f}" if len(scores) > 1 else ""
+    spread = f"{SPACE}±{SPACE}{stdev(scores.values()):.2f}" if len(scores) > 1 else ""
     return f"{mean(scores.values()):.2f}{spread}"
 
 
@@ -118,11 +119,11 @@ def signed(points, digits=1):
 
 
 def span(interval):
-    return " … ".join(signed(end) for end in interval)
+    return f"{SPACE}…{SPACE}".join(signed(end) for end in interval)
 
 
 def probability(p):
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return f"<{SPACE}0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def claims(study, results):
@@ -136,7 +137,7 @@ def claims(study, results):
             "95 %, seeds": "",
             "95 %, images": "",
             "p": "",
-            "n": found.n,
+            "n": found.n.replace(" ", SPACE),
             "verdict": found.verdict,
         }
         if found.seeds:
@@ -152,8 +153,8 @@ def paper_effect(study, claim):
     """The effect that the paper prints, marked where its own two runs do not resolve it."""
     effect = study.paper_effect(claim)
     if effect is None:
-        return "above 0" if claim.sign > 0 else "below 0"
-    return signed(effect) + ("" if study.resolved_by_paper(claim) else " ?")
+        return f"{'above' if claim.sign > 0 else 'below'}{SPACE}0"
+    return signed(effect) + ("" if study.resolved_by_paper(claim) else f"{SPACE}?")
 
 
 def paper_frame(study):

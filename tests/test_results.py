@@ -6,10 +6,13 @@ import subprocess
 
 import pytest
 
-from rslib import paths, results, tables
+from rslib import config, paths, results, tables
 from rslib.config import InputError
+from rslib.data import images
 from rslib.recipes.additive import TABLE_1
+from rslib.recipes.scales import at_scale
 
+NB = "\u00a0"
 SESSION = {"commit": "abc", "code": "def", "dirty": False, "device_name": "a CPU"}
 
 
@@ -188,12 +191,14 @@ def test_a_table_has_means_changes_and_counts_over_seeds():
     ]
     table = tables.frame(TABLE_1, found)
     here, change = table["top-1 here"], table["Δ here"]
-    assert here["+ Cosine LR Decay"] == "51.00 ± 1.41"
-    assert here["+ Increase training epochs"] == "49.50 ± 0.71"
+    assert here["+ Cosine LR Decay"] == f"51.00{NB}±{NB}1.41"
+    assert here["+ Increase training epochs"] == f"49.50{NB}±{NB}0.71"
     assert change["+ Increase training epochs"] == "−1.50"
-    assert table["95 %"]["+ Increase training epochs"] == "−6.3 … +3.3"  # t of 2 degrees, by hand
+    assert (
+        table["95 %"]["+ Increase training epochs"] == f"−6.3{NB}…{NB}+3.3"
+    )  # t of 2 degrees, by hand
     assert table["p"]["+ EMA of weights"] != ""
-    assert here["+ EMA of weights"] == "52.00 ± 1.41"  # the other reading of the same runs
+    assert here["+ EMA of weights"] == f"52.00{NB}±{NB}1.41"  # the other reading of the same runs
     assert change["+ EMA of weights"] == "+2.50"
     assert change["+ Label Smoothing"] == "+8.00"
     assert table["95 %"]["+ Label Smoothing"] == ""  # one run says nothing of the spread
@@ -215,15 +220,13 @@ def test_the_regime_gate_is_told_at_reduced_scale(raw, train, verdict):
 
 def test_what_may_stand_beside_the_paper():
     reduced = tables.frame(TABLE_1, [result()])
-    assert list(reduced.columns) == ["kind", "Δ paper", "Δ here", "95 %", "p", "top-1 here", "n"]
+    assert list(reduced.columns) == ["Δ paper", "Δ here", "95 %", "p", "top-1 here", "n"]
     at_paper = tables.frame(TABLE_1, [result() | {"scale": "paper"}])
-    assert list(at_paper.columns) == [
-        *("kind", "paper", "here", "Δ paper", "Δ here", "95 %", "p", "n")
-    ]
+    assert list(at_paper.columns) == [*("paper", "here", "Δ paper", "Δ here", "95 %", "p", "n")]
     dirty = result() | {"scale": "paper", "sessions": [SESSION | {"dirty": True}]}
     for short in (result() | {"scale": "smoke"}, result(long_epochs=30), dirty):
         table = tables.frame(TABLE_1, [short])
-        assert list(table.columns) == ["kind", "top-1 here", "n"]
+        assert list(table.columns) == ["top-1 here", "n"]
         assert "No result: " in tables.headline(TABLE_1, [short])
         assert "10 %" in tables.headline(TABLE_1, [short])
 
@@ -240,3 +243,34 @@ def test_rows_can_be_chosen():
     table = tables.frame(TABLE_1, [result(), result("epochs")], ["epochs", "+ EMA of weights"])
     assert list(table.index) == ["+ Increase training epochs", "+ EMA of weights"]
     assert table["Δ here"].tolist() == ["", "+10.00"]  # not against a row that is not shown
+
+
+RECORDED = results.recorded("table1")
+
+
+@pytest.mark.parametrize("found", RECORDED, ids=lambda r: f"{r['data']['name']}-{r['run_id']}")
+def test_a_recorded_run_is_what_the_code_still_asks_for(found):
+    """Its recipe is the row's, and key and protocol are those that a run would have today."""
+    recipe = config.from_dict(found["recipe"])
+    scaled = {
+        row.id: at_scale(row, found["scale"], dataset=recipe.data.dataset).recipe
+        for row in (*TABLE_1.rows, *TABLE_1.cells)
+    }
+    assert recipe == scaled[found["row"]]
+    keys = {id: config.key(r, found["data"]["sha256"]) for id, r in scaled.items()}
+    assert found["run_id"] == f"{found['row']}-{keys[found['row']]}-s{found['seed']}"
+    ladder = [keys[row.id] for row in TABLE_1.rows]
+    about = found["protocol"]
+    assert about["id"] == config.sha256([ladder, about["long_epochs"]])[:8]
+    assert found["seed"] >= 1 and recipe.data.subset >= 1  # 0 served to choose the protocols
+    assert not results.unfit(found)
+
+
+def test_recorded_runs_saw_the_images_that_are_embedded_now():
+    listing = images.source("fashion-mnist")
+    for scale in {r["scale"] for r in RECORDED if r["data"]["name"] == "fashion-mnist"}:
+        size = at_scale(TABLE_1.rows[0], scale, dataset="fashion-mnist", available=4000)
+        now = images.open_images(size.recipe.data, listing).manifest
+        for found in RECORDED:
+            if (found["data"]["name"], found["scale"]) == ("fashion-mnist", scale):
+                assert {k: found["data"][k] for k in now} == now
