@@ -1,13 +1,7 @@
 """Results in words: the summary of a notebook, and the book's generated pages. Without torch."""
 
 from rslib import tables, verdicts
-
-HEADINGS = {
-    "same direction": "As in the paper",
-    "opposite direction here": "The other way round here",
-    "inconclusive": "Not told from nothing",
-    "regime not reached": "Not testable here: the network does not overfit",
-}
+from rslib.verdicts import HEADINGS
 
 
 def summary(study, results):
@@ -51,12 +45,10 @@ def _score(study, results):
     groups = tables.by_protocol(results)
     found = [verdicts.findings(study, group) for group in groups]
     lines = [f"## [{study.title}](../notebooks/{study.name}.ipynb)", ""]
-    if groups:
-        lines += [f"- {tables.headline(study, group)}" for group in groups]
-    else:
-        lines += ["No run is recorded yet."]
+    for group, judged in zip(groups, found, strict=True):
+        lines += [f"- {tables.headline(study, group)} **{_tally(judged)}**"]
     if not any(group[0]["scale"] == "paper" for group in groups):
-        lines += ["- paper scale (ImageNet): no run is recorded yet."] if groups else []
+        lines += ["- paper scale, ImageNet: no run is recorded yet."]
     lines += ["", _row("claim", "paper", *map(tables.short, groups))]
     lines += [_row(*["---"] * (2 + len(groups)))]
     for place, claim in enumerate(study.claims):
@@ -65,8 +57,19 @@ def _score(study, results):
     return "\n".join(lines) + "\n"
 
 
+def _tally(found):
+    """Of 14 claims: 9 same direction, …, 2 not judged yet."""
+    words = [f.verdict if f.seeds else "not judged yet" for f in found]
+    order = [*HEADINGS, *words]
+    counts = {word: words.count(word) for word in dict.fromkeys(order) if word in words}
+    so_far = " (provisional)" if "not judged yet" in counts else ""
+    listed = ", ".join(f"{n} {word}" for word, n in counts.items())
+    return f"Of {len(found)} claims{so_far}: {listed}."
+
+
 def _verdict(found):
-    return f"{found.verdict} (n = {found.n})" if found.seeds else found.verdict
+    n = f"(n = {found.n})".replace(" ", tables.SPACE)
+    return f"{found.verdict} {n}" if found.seeds else found.verdict
 
 
 def _row(*cells):

@@ -12,10 +12,18 @@ from rslib import tables, verdicts
 KINDS = ("baseline", "training", "regularization", "architecture")
 COLORS = dict(zip(KINDS, sns.color_palette("colorblind", len(KINDS)), strict=True))
 MARKERS = dict(zip(KINDS, "osDX", strict=True))
-# colour and mark of a verdict; every other one is grey and hollow
+# colour, mark and filling of each verdict: filled ones are decided
 BLUE, ORANGE, _, RED = sns.color_palette("colorblind", 4)
-VERDICTS = {"same direction": (BLUE, "o"), "opposite direction here": (RED, "X")}
-UNDECIDED = ("0.45", "s")
+VERDICTS = {
+    "reproduced (magnitude)": (BLUE, "*", BLUE),
+    "reproduced (direction)": (BLUE, "o", BLUE),
+    "same direction": (BLUE, "o", BLUE),
+    "contradicted": (RED, "X", RED),
+    "opposite direction here": (RED, "X", RED),
+    "consistent": ("0.45", "^", "white"),
+    "inconclusive": ("0.45", "s", "white"),
+    "regime not reached": ("0.45", "D", "white"),
+}
 plt.style.use(Path(__file__).with_name("rs.mplstyle"))
 
 
@@ -37,10 +45,11 @@ def ladder(study, results):
             _means(ax, study, points, results if panel == "here" else [])
         _marks(ax, study, points)
         ax.set(title=_title(panel, results), xlabel="top-1, %", ylabel="")
-    handles, labels = axes[0, -1].get_legend_handles_labels()
-    for ax in axes[0]:
-        ax.get_legend().remove()  # one for all panels, below
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    marks = [
+        plt.Line2D([], [], color=COLORS[kind], marker=MARKERS[kind], linestyle="", label=kind)
+        for kind in KINDS
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
@@ -49,7 +58,7 @@ def _means(ax, study, points, results):
     ax.plot(means.to_numpy(), means.index, color="0.7", zorder=1)
     for row in study.rows:
         if len(verdicts.score(study, row.id, results)) > 1:
-            mean = verdicts.effect(study, {row.id: 1}, results)
+            mean, _ = verdicts.effect(study, {row.id: 1}, results)
             span, step = mean.interval(), tables.label(row, results)
             ax.plot(span, [step, step], color="0.4", linewidth=6, alpha=0.35, zorder=1)
 
@@ -69,6 +78,7 @@ def _marks(ax, study, points):
         alpha=0.8,
         ax=ax,
         zorder=2,
+        legend=False,
     )
     ax.set_ylim(len(study.rows) - 0.5, -0.5)  # the first row on top
 
@@ -122,12 +132,11 @@ def claims(study, results):
 
 
 def _effect(ax, place, found):
-    color, marker = VERDICTS.get(found.verdict, UNDECIDED)
+    color, marker, inside = VERDICTS[found.verdict]
     sign = found.claim.sign
     for estimate, width in ((found.images, 1.2), (found.seeds, 5)):
         ends = [sign * end for end in estimate.interval()]
         ax.plot(ends, [place, place], color=color, linewidth=width, alpha=0.55)
-    inside = color if found.verdict in VERDICTS else "white"
     ax.plot(
         sign * found.seeds.value,
         place,

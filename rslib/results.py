@@ -44,6 +44,8 @@ FIELDS = {
 # what tables and headlines read
 PROTOCOL = {"id", "model", "resolution", "images", "train_images", "long_epochs", "own_epochs"}
 
+SESSION = {"code", "dirty", "device_name", "precision"}
+
 
 def validate(result, source):
     """Raise InputError, naming source, unless result has the schema's fields and honest counts."""
@@ -54,6 +56,9 @@ def validate(result, source):
             raise InputError(f"{source}: field {name!r} is missing or no {kind.__name__}")
     if missing := PROTOCOL - result["protocol"].keys():
         raise InputError(f"{source}: protocol lacks {', '.join(sorted(missing))}")
+    for session in result["sessions"]:
+        if missing := SESSION - session.keys():
+            raise InputError(f"{source}: a session lacks {', '.join(sorted(missing))}")
     if result["schema"] != SCHEMA or result["status"] not in STATUSES:
         raise InputError(f"{source}: schema {result['schema']}, status {result['status']!r}")
     if not RUN_ID.fullmatch(result["run_id"]):

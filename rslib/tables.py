@@ -31,16 +31,30 @@ def headline(study, results):
     p, data = results[0]["protocol"], results[0]["data"]
     line = (
         f"{results[0]['scale']} scale: {p['model']}, {p['resolution']} px, {p['train_images']:,} "
-        f"training and {data['test']:,} test images of {p['images']}, {p['long_epochs']} epochs"
+        f"training and {data['test']:,} test images of {images(results)}, {p['long_epochs']} epochs"
     )
     reason = no_evidence(results)
     if reason:
         return f"{line}. No result: {reason}; guessing scores {100 / data['classes']:.3g} %."
-    return f"{line}. {regime(study, results)}".rstrip()
+    return f"{line}. {regime(study, results)} {machines(results)}".rstrip()
+
+
+def machines(results):
+    """A warning where rows that are compared were not made on one kind of machine."""
+    made_on = {(s["device_name"], s["precision"]) for r in results for s in r["sessions"]}
+    if len(made_on) == 1:
+        return ""
+    return f"Mixed machines: {'; '.join(f'{name}, {bits}' for name, bits in sorted(made_on))}."
 
 
 def short(results):
-    return f"{results[0]['scale']} scale, {results[0]['protocol']['images']}"
+    return f"{results[0]['scale']} scale, {images(results)}"
+
+
+def images(results):
+    """The data set's own spelling; a folder's name as it is."""
+    name = results[0]["protocol"]["images"]
+    return {"fashion-mnist": "Fashion-MNIST", "imagenet": "ImageNet"}.get(name, name)
 
 
 def regime(study, results):
@@ -154,6 +168,9 @@ def paper_effect(study, claim):
     effect = study.paper_effect(claim)
     if effect is None:
         return f"{'above' if claim.sign > 0 else 'below'}{SPACE}0"
+    if claim.whole:
+        words = f"{study.printed(claim.part):.1f} of {study.printed(claim.whole):.1f}"
+        return words.replace(" ", SPACE)
     return signed(effect) + ("" if study.resolved_by_paper(claim) else f"{SPACE}?")
 
 

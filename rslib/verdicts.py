@@ -1,9 +1,10 @@
 """What the runs of one protocol say of a study's claims. Nothing here needs torch.
 
-A claim is judged when each of its cells has the runs that were promised beforehand. It counts as a
-direction only if it would hold over other seeds (p below 5 % after Holm's correction over all the
-claims of the study, so that a false direction anywhere in it is as rare as that) and over other
-test images (the 95 % interval from which images each run got right excludes 0).
+A claim is judged when each of its cells has the runs that were promised beforehand, and by those
+alone. It counts as a direction only if three tests tell it from zero: over seeds, with the
+deviation pooled over all rows and Holm's correction over all claims of the study; over seeds, with
+the deviation of its own rows; and over test images, from which ones each run got right. Not varied
+is the training subset: every word holds for these training images.
 """
 
 import itertools
@@ -19,6 +20,18 @@ from rslib.results import right_images
 PAPER_RUNS = 2  # as in the paper: nobody trains ResNet-200 five times for a footnote
 MAX_DIVERGED = 1  # of a cell's runs; more, and nothing is said of it (MLPerf's rule)
 
+# every verdict, and the heading of those who got it, in the order of pages
+HEADINGS = {
+    "reproduced (magnitude)": "Reproduced, in size too",
+    "reproduced (direction)": "Reproduced, in direction",
+    "same direction": "As in the paper",
+    "contradicted": "Contradicted",
+    "opposite direction here": "The other way round here",
+    "consistent": "Consistent: told neither from zero nor from the paper's size",
+    "inconclusive": "Undecided",
+    "regime not reached": "Not testable here: the network does not overfit",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -28,89 +41,112 @@ class Finding:
     verdict: str
     n: str  # runs of each cell, "5" or "3 to 5"
     seeds: stats.Estimate | None = None  # points, and its uncertainty over other seeds
-    images: stats.Estimate | None = None  # the same, over other test images
+    own: stats.Estimate | None = None  # the same, from the deviations of its own cells
+    images: stats.Estimate | None = None  # over other test images
     p: float | None = None  # over seeds, by Holm
     share: tuple | None = None  # (ratio, low, high) of the claim's part in its whole
 
 
 def findings(study, results):
     """[Finding] of every claim of the study, from one protocol's results, in the claims' order."""
+    results = promised(study, results)
     measured = {claim.id: measure(study, claim, results) for claim in study.claims}
-    # what is not measured yet stays in the family, as if it showed nothing: no later run can
-    # turn a verdict round by making the family larger
-    ps = [m["seeds"].p() if "seeds" in m else 1.0 for m in measured.values()]
+    # what is not measured yet stays in the family, as if it showed nothing
+    ps = [m["seeds"].p() if m else 1.0 for m in measured.values()]
     adjusted = dict(zip(measured, stats.holm(ps), strict=True))
     return [finding(study, c, results, measured[c.id], adjusted[c.id]) for c in study.claims]
 
 
+def promised(study, results):
+    """The runs that claims are judged by: as many of a row as its claims take, by their seeds.
+
+    Later ones would let anybody add seeds until something shows.
+    """
+    most = {}
+    for claim in study.claims:
+        for id in claim.cells:
+            run_as = study.run_as(study.row(id))
+            most[run_as] = max(most.get(run_as, 0), claim.runs)
+    return [r for r in results if r["seed"] <= most.get(r["row"], r["seed"])]
+
+
 def finding(study, claim, results, measured, p):
     n = counts(study, claim, results)
-    reason = unjudged(study, claim, results)
-    if reason:
-        return Finding(claim, reason, n)
+    if not measured:
+        return Finding(claim, unjudged(study, claim, results), n)
+    seeds, own, images = (measured[name] for name in ("seeds", "own", "images"))
+    holds = p < stats.ALPHA and not own.holds(0) and not images.holds(0)
     if claim.whole and "share" not in measured:
-        verdict = "inconclusive"  # a share of a gain that may be nothing
-    elif results[0]["scale"] == "paper":
+        holds = False  # a share of a gain that may be nothing
+    if results[0]["scale"] == "paper":
         effect = study.paper_effect(claim)
-        verdict = stats.paper_verdict(measured["seeds"], p, claim.sign, effect, claim.margin)
+        verdict = stats.paper_verdict(seeds, holds, claim.sign, effect, claim.margin)
     else:
         regime = not claim.overfitting or gate(study, results)["reached"]
-        holds = p < stats.ALPHA and not measured["images"].holds(0)
-        verdict = stats.reduced_verdict(measured["seeds"].value * claim.sign, holds, regime)
+        verdict = stats.reduced_verdict(seeds.value * claim.sign, holds, regime)
     return Finding(claim, verdict, n, p=p, **measured)
 
 
 def measure(study, claim, results):
-    """The claim's numbers, as far as its runs allow: seeds, images and share of `Finding`."""
+    """The claim's numbers, as `Finding` names them; empty while it cannot be judged."""
     if unjudged(study, claim, results):
         return {}
+    seeds, own = effect(study, claim.cells, results, claim.weights)
     found = {
-        "seeds": effect(study, claim.cells, results, claim.weights),
+        "seeds": seeds,
+        "own": own,
         "images": stats.over_images(rights(study, claim, results), claim.cells),
     }
-    if claim.whole and effect(study, claim.whole, results).interval()[0] > 0:
+    if claim.whole and effect(study, claim.whole, results)[0].interval()[0] > 0:
         cells = readings(study, claim.cells, results)
         found["share"] = stats.share(cells, claim.part, claim.whole)
     return found
 
 
 def effect(study, cells, results, weights=""):
-    """The Estimate of Σ weight · mean top-1 over seeds; cells is {row id: weight}.
+    """Σ weight · mean top-1 over seeds, twice: (pooled Estimate, from its own cells).
 
-    Raises InputError where a cell has no run, or no cell has two.
+    cells: {row id: weight}; of two readings of the same runs, one +1 and one −1. Raises InputError
+    where a cell has no two runs.
     """
     runs = {study.run_as(study.row(id)) for id in cells}
-    if len(runs) < len(cells):  # two readings of the same runs: +1 and −1
+    if len(runs) < len(cells):
         after, before = sorted(cells, key=cells.get, reverse=True)
-        return stats.paired(score(study, after, results), score(study, before, results))
-    return stats.contrast(readings(study, cells, results, weights), cells)
+        pair = stats.paired(score(study, after, results), score(study, before, results))
+        return pair, pair
+    read = readings(study, cells, results, weights)
+    return stats.contrast(read, cells), stats.own(read, cells)
 
 
 def steps(study, results):
     """{row id: (Estimate of the change from the row before, p by Holm over the ladder)}.
 
-    Of the steps whose two rows have two runs each: one run says nothing of the spread.
+    Of the steps whose two rows have two runs each: one run says nothing of the spread. The others
+    stay in the family.
     """
     changes = {}
     for before, after in itertools.pairwise(study.rows):
         cells = {after.id: 1, before.id: -1}
         if all(len(score(study, id, results)) > 1 for id in cells):
-            changes[after.id] = effect(study, cells, results)
-    adjusted = stats.holm([change.p() for change in changes.values()])
-    return {id: (c, p) for (id, c), p in zip(changes.items(), adjusted, strict=True)}
+            changes[after.id] = effect(study, cells, results)[0]
+    missing = len(study.rows) - 1 - len(changes)
+    adjusted = stats.holm([change.p() for change in changes.values()] + [1.0] * missing)
+    return {id: (c, p) for (id, c), p in zip(changes.items(), adjusted, strict=False)}
 
 
 def unjudged(study, claim, results):
     """Why the claim cannot be judged yet; an empty string if it can."""
-    promised = PAPER_RUNS if results[0]["scale"] == "paper" else claim.runs
-    needed = {*claim.cells, *([study.gate] if claim.overfitting else [])}
-    ended = {id: (len(score(study, id, results)), diverged(study, id, results)) for id in needed}
-    if any(failed > MAX_DIVERGED for _, failed in ended.values()):
+    at_paper = results[0]["scale"] == "paper"
+    wanted = PAPER_RUNS if at_paper else claim.runs
+    needed = {*claim.cells, *([study.gate] if claim.overfitting and not at_paper else [])}
+    complete = {id: len(score(study, id, results)) for id in needed}
+    failed = {id: diverged(study, id, results) for id in needed}
+    if max(failed.values()) > MAX_DIVERGED:
         return "diverged"
-    fewest = min(complete + failed for complete, failed in ended.values())
-    if fewest >= promised and all(complete > 1 for complete, _ in ended.values()):
-        return ""
-    return f"{fewest} of {promised} runs"
+    fewest = min(complete[id] + failed[id] for id in needed)
+    if fewest < wanted:
+        return f"{fewest} of {wanted} runs"
+    return "" if min(complete.values()) > 1 else "diverged"  # one run left has no spread
 
 
 def counts(study, claim, results):
@@ -173,7 +209,8 @@ def gate(study, results):
 
     None without such runs. At paper scale there is no gate: it is the paper's own regime.
     """
-    runs = [r["metrics"] for r in runs_of(study, study.gate, results) if r["status"] == "complete"]
+    found = runs_of(study, study.gate, promised(study, results))
+    runs = [run["metrics"] for run in found if run["status"] == "complete"]
     if not runs:
         return None
     train, test = ([percent(m[split]["raw"]) for m in runs] for split in ("train", "test"))

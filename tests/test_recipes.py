@@ -156,6 +156,10 @@ def test_claims_follow_the_paper():
     signed = [c for c in CLAIMS if TABLE_1.paper_effect(c) is not None]
     assert all(TABLE_1.paper_effect(c) * c.sign > 0 for c in signed)
     assert all(sum(c.cells.values()) == 0 for c in CLAIMS)
+    for claim in CLAIMS:  # two readings of the same runs are one pair, each by its own weights
+        runs = {TABLE_1.run_as(TABLE_1.row(id)) for id in claim.cells}
+        if len(runs) < len(claim.cells):
+            assert sorted(claim.cells.values()) == [-1, 1] and not claim.weights
 
 
 @pytest.mark.parametrize("scale", NAMES)

@@ -13,7 +13,13 @@ from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
 
 NB = "\u00a0"
-SESSION = {"commit": "abc", "code": "def", "dirty": False, "device_name": "a CPU"}
+SESSION = {
+    "commit": "abc",
+    "code": "def",
+    "dirty": False,
+    "device_name": "a CPU",
+    "precision": "fp32",
+}
 
 
 def result(row="cosine", seed=0, raw=500, ema=600, train=1000, status="complete", **protocol):
@@ -102,6 +108,7 @@ def test_a_result_is_read_back_and_never_replaced(store):
         (lambda r: r.update(status="diverged"), "if, and only if, it is complete"),
         (lambda r: r["metrics"]["test"]["raw"].update(correct=1001), "1001 correct of 1000"),
         (lambda r: r.update(run_id="../cosine"), "run_id"),
+        (lambda r: r.update(sessions=[{"code": "def"}]), "session lacks .*device_name"),
     ],
 )
 def test_a_result_that_cannot_be_is_refused(store, spoil, message):
@@ -216,6 +223,12 @@ def test_the_regime_gate_is_told_at_reduced_scale(raw, train, verdict):
     assert f"Regime gate {verdict}" in line and f"{train / 10:.1f} %" in line
     assert "Regime" not in tables.headline(TABLE_1, [result("cosine")])
     assert "Regime" not in tables.headline(TABLE_1, [found[0] | {"scale": "paper"}])
+
+
+def test_rows_of_different_machines_are_told():
+    elsewhere = SESSION | {"device_name": "a GPU", "precision": "bf16"}
+    line = tables.headline(TABLE_1, [result(), result("epochs") | {"sessions": [elsewhere]}])
+    assert line.endswith("Mixed machines: a CPU, fp32; a GPU, bf16.")
 
 
 def test_what_may_stand_beside_the_paper():

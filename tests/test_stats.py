@@ -10,10 +10,10 @@ from rslib.config import InputError
 from rslib.stats import (
     Estimate,
     contrast,
-    equal_deviations,
     holm,
     over_images,
     overfits,
+    own,
     paired,
     paper_verdict,
     pooled_variance,
@@ -48,13 +48,39 @@ def test_pooled_variance_is_that_of_the_analysis_of_variance():
     assert df == 22 and between / variance == pytest.approx(f)
 
 
-def test_visibly_different_deviations_lead_to_welch():
+def test_own_is_welchs_test():
     random = np.random.default_rng(2)
     cells = {0: 50 + 0.01 * random.standard_normal(8), 1: 51 + 3 * random.standard_normal(8)}
-    assert not equal_deviations(cells)
     theirs = scipy_stats.ttest_ind(cells[1], cells[0], equal_var=False)
-    found = contrast(cells, {1: 1, 0: -1})
+    found = own(cells | {2: [0.0, 99.0]}, {1: 1, 0: -1})  # another cell plays no part
     assert found.p() == pytest.approx(theirs.pvalue) and found.df == pytest.approx(theirs.df)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_both_tests_together_keep_their_promise_where_cells_scatter_unlike(times):
+    """A contrast of cells that scatter ``times`` as much as the ten others they are pooled with.
+
+    2,000 tables without an effect. Pooled alone errs far too often at three times; with `own` a
+    false direction at a corrected 5 % / 14 stays below 1 %.
+    """
+    random = np.random.default_rng(3)
+    pooled = both = 0
+    for _ in range(2000):
+        cells = table(random, [80.0] * 10, 0.3, 3)
+        cells |= {name: 80 + 0.3 * times * random.standard_normal(5) for name in "ab"}
+        weights = {"a": 1, "b": -1}
+        low = contrast(cells, weights).p() < 0.05 / 14
+        pooled += low
+        both += low and not own(cells, weights).holds(0)
+    assert both / 2000 < 0.06 and both <= pooled
+    assert (pooled / 2000 < 0.01) == (times == 1)
+
+
+def test_runs_without_any_spread_say_nothing_of_it():
+    cells = {"a": [1.0, 1.0], "b": [2.0, 2.0]}
+    for found in (contrast(cells, {"b": 1, "a": -1}), own(cells, {"b": 1, "a": -1})):
+        assert (found.value, found.p()) == (1, 1) and found.holds(0)
+    assert paired({1: 2.0, 2: 3.0}, {1: 1.0, 2: 2.0}).p() == 1
 
 
 def test_a_paired_reading_is_the_paired_test():
@@ -131,6 +157,8 @@ def test_what_is_missing_is_named():
         contrast({"a": [1.0, 2.0], "b": []}, {"a": 1, "b": -1})
     with pytest.raises(InputError, match="no cell has two runs"):
         contrast({"a": [1.0], "b": [2.0]}, {"a": 1, "b": -1})
+    with pytest.raises(InputError, match="'b' has one run"):
+        own({"a": [1.0, 2.0], "b": [1.0]}, {"a": 1, "b": -1})
     with pytest.raises(InputError, match="1 runs have both"):
         paired({0: 1.0}, {0: 2.0})
 
@@ -157,6 +185,7 @@ def test_verdicts_at_reduced_scale(signed, holds, regime, verdict):
     ("value", "error", "paper", "verdict"),
     [
         (1.25, 0.1, 1.3, "reproduced (magnitude)"),
+        (-0.2, 0.02, 0.2, "contradicted"),  # although it is within 0.5 points of the paper's
         (2.5, 0.3, 1.3, "reproduced (direction)"),
         (2.5, 0.3, None, "reproduced (direction)"),
         (0.6, 0.5, 1.3, "consistent"),
@@ -165,9 +194,10 @@ def test_verdicts_at_reduced_scale(signed, holds, regime, verdict):
         (0.0, 0.1, 1.3, "contradicted"),
         (0.0, 0.1, None, "inconclusive"),
         (-0.6, 0.6, 1.3, "inconclusive"),
-        (0.1, 0.1, 0.2, "reproduced (magnitude)"),
+        (0.19, 0.02, 0.2, "reproduced (magnitude)"),
+        (0.1, 0.1, 0.2, "consistent"),
     ],
 )
 def test_verdicts_at_paper_scale(value, error, paper, verdict):
     estimate = Estimate(value, error, 20)
-    assert paper_verdict(estimate, estimate.p(), 1, paper, margin=0.5) == verdict
+    assert paper_verdict(estimate, not estimate.holds(0), 1, paper, margin=0.5) == verdict

@@ -1,11 +1,13 @@
 """From runs to verdicts, on simulated tables whose truth is known."""
 
 import base64
+import inspect
+import re
 
 import numpy as np
 import pytest
 
-from rslib import verdicts
+from rslib import pages, plot, stats, tables, verdicts
 from rslib.recipes.additive import CELLS, CLAIMS, TABLE_1
 
 IMAGES = 4000
@@ -115,6 +117,12 @@ def test_a_diverged_run_counts_and_two_end_it():
     assert judged(twice)["se"].verdict == "diverged"
 
 
+def test_later_seeds_and_other_rows_do_not_change_who_is_counted():
+    results = table(np.random.default_rng(8), PAPER)
+    more = [run(np.random.default_rng(9), "cosine", seed, PAPER) for seed in range(6, 20)]
+    assert judged(results + more) == judged(results)
+
+
 def test_where_nothing_overfits_claims_about_overfitting_are_not_judged():
     results = table(np.random.default_rng(6), PAPER)
     for r in results:
@@ -129,5 +137,64 @@ def test_at_paper_scale_two_runs_are_enough_and_grades_are_the_papers():
     found = judged(table(np.random.default_rng(7), PAPER, scale="paper"))
     assert found["label-smoothing"].verdict == "reproduced (direction)"  # six times as much
     assert found["longer-interaction"].verdict == "reproduced (direction)"
+    whole = table(np.random.default_rng(7), PAPER, scale="paper")
+    ungated = [r for r in whole if r["row"] != "epochs"]
+    assert judged(ungated)["dropout"].seeds is not None  # there is no gate at paper scale
     two = [r for r in table(np.random.default_rng(7), PAPER, scale="paper") if r["seed"] < 3]
     assert all(f.seeds is not None for f in judged(two).values())
+    fail = {"status": "diverged", "metrics": {}}
+    broken = [r | fail if (r["row"], r["seed"]) == ("se", 1) else r for r in two]
+    assert judged(broken)["se"].verdict == "diverged"  # one run is left
+
+
+def test_steps_that_are_missing_stay_in_the_family():
+    results = table(np.random.default_rng(3), NOTHING)
+    few = [r for r in results if r["row"] in ("cosine", "epochs")]
+    effect, p = verdicts.steps(TABLE_1, few)["epochs"]
+    assert p == pytest.approx(min(1, 10 * effect.p()))
+
+
+def dressed(results):
+    """Results as tables and figures read them."""
+    about = {"id": "p", "images": "some", "model": "a net", "resolution": 32, "train_images": 9}
+    about |= {"long_epochs": 350, "own_epochs": 350}
+    session = {"dirty": False, "code": "c", "device_name": "a CPU", "precision": "fp32"}
+    point = {"epoch": 1, "minival_raw": 0.5, "minival_ema": 0.5, "train_raw": 0.5, "train_ema": 0.5}
+    more = {"protocol": about, "sessions": [session], "data": {"test": IMAGES, "classes": 10}}
+    return [r | more | {"history": [point] if r["metrics"] else []} for r in results]
+
+
+FULL = table(np.random.default_rng(10), PAPER)
+FAILED = {"status": "diverged", "metrics": {}}
+PARTS = {
+    "all": FULL,
+    "one run": FULL[:1],
+    "one seed": [r for r in FULL if r["seed"] == 1],
+    "contrast cells": [r for r in FULL if r["row"] in ("short-regularized", "long-lower-decay")],
+    "all diverged": [r | FAILED for r in FULL],
+    "paper": table(np.random.default_rng(11), PAPER, scale="paper"),
+    "smoke": [r | {"scale": "smoke"} for r in FULL],
+}
+
+
+@pytest.mark.parametrize("results", PARTS.values(), ids=PARTS)
+def test_whatever_there_is_can_be_shown(results):
+    results = dressed(results)
+    plot.ladder(TABLE_1, results)
+    plot.claims(TABLE_1, results)
+    plot.curves(TABLE_1, results, ["cosine", "epochs"])
+    assert len(tables.claims(TABLE_1, results)) == len(CLAIMS)
+    assert len(tables.frame(TABLE_1, results)) == 11
+    cells = tables.frame(TABLE_1, results, ["short-regularized", "long-lower-decay"])
+    assert len(cells) == 2
+    words = pages.summary(TABLE_1, results)
+    assert all(claim.says in words for claim in CLAIMS)
+    card = pages.scorecard([TABLE_1], {"table1": results})
+    assert all(f"| {claim.says} |" in card for claim in CLAIMS)
+
+
+def test_every_verdict_has_its_heading_and_its_mark():
+    assert list(verdicts.HEADINGS) == list(plot.VERDICTS)
+    words = set(re.findall(r'"([a-z]+[a-z ()]*)"', inspect.getsource(stats.reduced_verdict)))
+    words |= set(re.findall(r'"([a-z]+[a-z ()]*)"', inspect.getsource(stats.paper_verdict)))
+    assert words == set(verdicts.HEADINGS)

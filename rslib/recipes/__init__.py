@@ -88,13 +88,17 @@ class Study:
             return None
         if claim.weights and any(row.weights != claim.weights for row in rows):
             return None
-        return round(sum(claim.cells[row.id] * row.paper["top1"] for row in rows), 1)
+        return self.printed(claim.cells)
+
+    def printed(self, cells):
+        """Σ weight · printed top-1 of rows that the paper prints; cells: {row id: weight}."""
+        return round(sum(w * self.row(id).paper["top1"] for id, w in cells.items()), 1)
 
     def resolved_by_paper(self, claim):
-        """Can the paper's two runs tell its effect from none? None where it prints no effect.
+        """Can the paper's two runs a row tell its effect from 0? None where it prints no effect.
 
-        At the usual spread between seeds of ImageNet, 0.1 points, a difference of two means of two
-        runs is sure to ± 0.2.
+        With a deviation of 0.1 points between seeds, which is assumed, not known, a difference of
+        two means of two runs is sure to ± 0.2.
         """
         effect = self.paper_effect(claim)
         if effect is None:
