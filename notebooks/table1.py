@@ -247,10 +247,10 @@ groups = collect.collect(TABLE_1, asked)
 # ## The table, measured
 #
 # Top-1 is measured on the test images with the weights of the last epoch, never the best one: mean
-# and standard deviation over n runs. The interval of a Δ holds at 95 % over other seeds, with the
-# deviation pooled over all rows; p is adjusted for the ten steps together. The paper's Δ stands
-# beside ours for its *sign*: a reduced scale has sizes of its own, and its top-1 is never compared.
-# The first three rows are read from the raw weights, the others from the average.
+# and standard deviation over n runs; *train* is the mean on clean training images. The interval of a Δ is that of this step alone, at 95 % over
+# other seeds, with the deviation pooled over all rows; p is corrected for the ten steps together.
+# The paper's Δ stands beside ours for its *sign*: a reduced scale has sizes of its own, and its top-1
+# is never compared. The first three rows are read from the raw weights, the others from the average.
 
 # %%
 for results in groups:
@@ -269,18 +269,26 @@ for results in groups or [[]]:
 # ## The claims
 #
 # What the paper says of its table was written down as fourteen sums over rows, with their signs and
-# numbers of runs, before any of these runs was recorded: `CLAIMS` in `rslib/recipes/additive.py`.
-# Two rows were added that the paper lacks, without which no interaction can be told: 90 epochs with
-# all regularization, and 350 epochs with the lower weight decay and none.
-#
-# A claim counts as a direction only if it would hold with other seeds (p, adjusted for all fourteen
-# claims, below 5 %: so rare is *one* false direction in the whole table) and with other test images
-# (the second interval does not hold 0). Claims about overfitting are judged only where the network
-# overfits: the regime gate above. A question mark stands where the paper's own two runs cannot tell
-# its effect from none.
+# numbers of runs, before the first run began: `CLAIMS` in `rslib/recipes/additive.py`. Two rows were
+# added that the paper lacks, without which no interaction can be told: 90 epochs with all
+# regularization, and 350 epochs with the lower weight decay and none. The sums, by the ids of rows:
+
+# %%
+tables.sums(TABLE_1)
+
+# %% [markdown]
+# A claim has a direction only if three tests tell it from zero: over other seeds, with p corrected
+# for all fourteen claims; over other seeds again, by the scatter of its own rows; over other test
+# images. The intervals shown are for one claim alone, so one may leave out zero where the verdict,
+# which is for all, is "inconclusive". Nothing varies the 1,000 training images: the verdicts speak of
+# these. Claims about overfitting are judged only where the network overfits, by the regime gate
+# above. A question mark stands where two runs a row, as the paper has them, could not tell its effect
+# from zero.
 
 # %%
 judged = [group for group in groups if not tables.no_evidence(group)]
+if not judged:
+    print("no evidence here, so no claim is judged below")
 for results in judged:
     display(Markdown(f"**{tables.short(results)}**"))
     display(tables.claims(TABLE_1, results))

@@ -77,10 +77,10 @@ def no_evidence(results):
 def frame(study, results, rows=()):
     """A table of the study's rows, or of those named in ``rows``, from one protocol's results.
 
-    Columns: the paper's and ours as far as they may stand side by side; top-1 on the test images
-    in percent, mean and standard deviation over seeds, n. Δ is the change from the row before it,
-    with its 95 % interval over seeds and its p by Holm over the ladder; empty where that row has
-    no run or is not shown.
+    Columns: the paper's and ours as far as they may stand side by side; top-1 in percent on clean
+    training images and on test images, mean and standard deviation over seeds, n. Δ is the change
+    from the row before it, with its 95 % interval over seeds and its p by Holm over the ladder;
+    empty where that row has no run or is not shown.
     """
     shown = study.select(rows)
     order = [row.id for row in study.rows]
@@ -107,7 +107,9 @@ def _line(study, row, above, step, results):
     ours, n = _ours(scores, failed), f"{len(scores)}" + (f" ({failed} diverged)" if failed else "")
     if no_evidence(results):
         return {"top-1 here": ours, "n": n}
+    fit = verdicts.score(study, row.id, results, split="train").values()
     change = dict.fromkeys(("Δ paper", "Δ here", "95 %", "p"), "")
+    change["train"] = f"{mean(fit):.1f}" if fit else ""
     if row.paper["delta"] is not None:
         change["Δ paper"] = signed(row.paper["delta"])
     beneath = verdicts.score(study, above, results) if above else {}
@@ -161,6 +163,26 @@ def claims(study, results):
             line["p"] = probability(found.p)
         lines.append(line)
     return pd.DataFrame(lines).set_index("claim").rename_axis(None)
+
+
+def sums(study):
+    """The claims as they were written down: sums of rows' top-1, by the rows' ids."""
+    lines = [
+        {
+            "claim": claim.says,
+            "sum": " ".join(_term(id, weight) for id, weight in claim.cells.items()),
+            "is": "above 0" if claim.sign > 0 else "below 0",
+            "read by": {"": "each row's own", "raw": "raw", "ema": "average"}[claim.weights],
+            "runs a row": claim.runs,
+        }
+        for claim in study.claims
+    ]
+    return pd.DataFrame(lines).set_index("claim").rename_axis(None)
+
+
+def _term(id, weight):
+    size = "" if abs(weight) == 1 else f"{abs(weight)} × "
+    return f"{'+' if weight > 0 else '−'} {size}{id}"
 
 
 def paper_effect(study, claim):

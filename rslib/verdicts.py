@@ -168,11 +168,11 @@ def readings(study, named, results, weights=""):
     return {id: scores for id, scores in read.items() if scores}
 
 
-def score(study, id, results, weights=""):
-    """{seed: test top-1 in percent} of a row's complete runs, by its own weights or by others."""
+def score(study, id, results, weights="", split="test"):
+    """{seed: top-1 in percent} of a row's complete runs, by its own weights or by others."""
     row = study.row(id)
     return {
-        run["seed"]: percent(run["metrics"]["test"][weights or row.weights])
+        run["seed"]: percent(run["metrics"][split][weights or row.weights])
         for run in runs_of(study, id, results)
         if run["status"] == "complete"
     }

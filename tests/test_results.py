@@ -25,7 +25,7 @@ SESSION = {
 def result(row="cosine", seed=0, raw=500, ema=600, train=1000, status="complete", **protocol):
     counts = {
         "test": {n: {"correct": c, "n": 1000, "bits": ""} for n, c in (("raw", raw), ("ema", ema))},
-        "train": {"raw": {"correct": train, "n": 1000, "bits": ""}},
+        "train": {n: {"correct": train, "n": 1000, "bits": ""} for n in ("raw", "ema")},
     }
     about = {"id": "p1", "own_epochs": 350, "long_epochs": 350, "train_images": 1000}
     about |= {"model": "ResNet-26", "resolution": 32, "images": "fashion-mnist", **protocol}
@@ -233,9 +233,11 @@ def test_rows_of_different_machines_are_told():
 
 def test_what_may_stand_beside_the_paper():
     reduced = tables.frame(TABLE_1, [result()])
-    assert list(reduced.columns) == ["Δ paper", "Δ here", "95 %", "p", "top-1 here", "n"]
+    assert list(reduced.columns) == ["Δ paper", "Δ here", "95 %", "p", "train", "top-1 here", "n"]
     at_paper = tables.frame(TABLE_1, [result() | {"scale": "paper"}])
-    assert list(at_paper.columns) == [*("paper", "here", "Δ paper", "Δ here", "95 %", "p", "n")]
+    assert list(at_paper.columns) == [
+        *("paper", "here", "Δ paper", "Δ here", "95 %", "p", "train", "n")
+    ]
     dirty = result() | {"scale": "paper", "sessions": [SESSION | {"dirty": True}]}
     for short in (result() | {"scale": "smoke"}, result(long_epochs=30), dirty):
         table = tables.frame(TABLE_1, [short])
