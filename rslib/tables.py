@@ -135,7 +135,7 @@ def signed(points, digits=1):
 
 
 def span(interval):
-    return f"{SPACE}…{SPACE}".join(signed(end) for end in interval)
+    return f"{SPACE}…{SPACE}".join(signed(end, 2) for end in interval)
 
 
 def probability(p):

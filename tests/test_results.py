@@ -202,7 +202,7 @@ def test_a_table_has_means_changes_and_counts_over_seeds():
     assert here["+ Increase training epochs"] == f"49.50{NB}±{NB}0.71"
     assert change["+ Increase training epochs"] == "−1.50"
     assert (
-        table["95 %"]["+ Increase training epochs"] == f"−6.3{NB}…{NB}+3.3"
+        table["95 %"]["+ Increase training epochs"] == f"−6.31{NB}…{NB}+3.31"
     )  # t of 2 degrees, by hand
     assert table["p"]["+ EMA of weights"] != ""
     assert here["+ EMA of weights"] == f"52.00{NB}±{NB}1.41"  # the other reading of the same runs
