@@ -1,36 +1,7 @@
-"""Results in words: the summary of a notebook, and the book's generated pages. Without torch."""
+"""The book's pages that are generated from what is recorded. Without torch."""
 
-from rslib import tables, verdicts
+from rslib import judged, tables, verdicts
 from rslib.verdicts import HEADINGS
-
-
-def summary(study, results):
-    """Markdown: every claim under its verdict, with its numbers. results: of one protocol."""
-    found = verdicts.findings(study, results)
-    words = list(dict.fromkeys([*HEADINGS, *(f.verdict for f in found)]))
-    lines = [f"**{tables.short(results)}**"]
-    for verdict in words:
-        under = [f for f in found if f.verdict == verdict]
-        if under:
-            heading = HEADINGS.get(verdict, verdict)
-            lines += ["", f"{heading} ({len(under)} of {len(found)}):", ""]
-            lines += [f"- {sentence(f)}" for f in under]
-    return "\n".join(lines)
-
-
-def sentence(found):
-    """One claim with its numbers, as Markdown."""
-    if not found.seeds:
-        return found.claim.says
-    words = (
-        f"{found.claim.says}: {tables.signed(found.seeds.value, 2)} points "
-        f"({tables.span(found.seeds.interval())} over seeds, "
-        f"{tables.span(found.images.interval())} over test images; n = {found.n})"
-    )
-    if found.share:
-        ratio, low, high = found.share
-        words += f"; their share of the whole gain is {ratio:.2f} ({low:.2f} … {high:.2f})"
-    return words
 
 
 def scorecard(studies, recorded):
@@ -45,15 +16,18 @@ def _score(study, results):
     groups = tables.by_protocol(results)
     found = [verdicts.findings(study, group) for group in groups]
     lines = [f"## [{study.title}](../notebooks/{study.name}.ipynb)", ""]
-    for group, judged in zip(groups, found, strict=True):
-        lines += [f"- {tables.headline(study, group)} **{_tally(judged)}**"]
+    for group, findings in zip(groups, found, strict=True):
+        lines += [f"- {tables.headline(study, group)} **{_tally(findings)}**"]
     if not any(group[0]["scale"] == "paper" for group in groups):
         lines += ["- paper scale, ImageNet: no run is recorded yet."]
-    lines += ["", _row("claim", "paper", *map(tables.short, groups))]
+    lines += ["", _row("the paper's claim", "paper", *map(tables.short, groups))]
     lines += [_row(*["---"] * (2 + len(groups)))]
     for place, claim in enumerate(study.claims):
         cells = (_verdict(findings[place]) for findings in found)
-        lines += [_row(claim.says, tables.paper_effect(study, claim), *cells)]
+        lines += [_row(claim.says, judged.paper_effect(study, claim), *cells)]
+    if groups and study.afterwards:
+        lines += ["", "Looked at afterwards, so without a verdict:", ""]
+        lines += [judged.afterwards(study, group) + "\n" for group in groups]
     return "\n".join(lines) + "\n"
 
 
@@ -68,8 +42,10 @@ def _tally(found):
 
 
 def _verdict(found):
-    n = f"(n = {found.n})".replace(" ", tables.SPACE)
-    return f"{found.verdict} {n}" if found.seeds else found.verdict
+    if not found.seeds:
+        return found.verdict
+    effect = f"{tables.signed(found.seeds.value, 1)} ({tables.span(found.own.interval())})"
+    return f"**{found.verdict}**: {effect}, n = {found.n}"
 
 
 def _row(*cells):

@@ -44,7 +44,8 @@ def ladder(study, results):
         if not alone:
             _means(ax, study, points, results if panel == "here" else [])
         _marks(ax, study, points)
-        ax.set(title=_title(panel, results), xlabel="top-1, %", ylabel="")
+        images = "ImageNet" if panel == "paper" else tables.images(results)
+        ax.set(title=_title(panel, results), xlabel=f"{images} top-1, %", ylabel="")
     marks = [
         plt.Line2D([], [], color=COLORS[kind], marker=MARKERS[kind], linestyle="", label=kind)
         for kind in KINDS
@@ -58,9 +59,14 @@ def _means(ax, study, points, results):
     ax.plot(means.to_numpy(), means.index, color="0.7", zorder=1)
     for row in study.rows:
         if len(verdicts.score(study, row.id, results)) > 1:
-            mean, _ = verdicts.effect(study, {row.id: 1}, results)
+            _, mean = verdicts.effect(study, {row.id: 1}, results)
             span, step = mean.interval(), tables.label(row, results)
-            ax.plot(span, [step, step], color="0.4", linewidth=6, alpha=0.35, zorder=1)
+            ax.plot(span, [step, step], color="0.4", alpha=0.35, zorder=1, **bar(6))
+
+
+def bar(width):
+    """A line that ends where its interval does: matplotlib's own ends stick out."""
+    return {"linewidth": width, "solid_capstyle": "butt"}
 
 
 def _marks(ax, study, points):
@@ -111,8 +117,9 @@ def _title(panel, results):
 def claims(study, results):
     """Every claim's effect as the paper signs it: to the right of 0 is the paper's direction.
 
-    results: of one protocol. Thick bars are 95 % intervals over seeds, thin ones over test images;
-    colour and mark are the verdict. A claim that waits for runs has its state in words.
+    results: of one protocol. Thick bars are 95 % intervals over seeds, by the claim's own rows;
+    black ones over test images; colour and mark are the verdict. A claim that waits for runs has
+    its state in words.
     """
     found = verdicts.findings(study, results)
     figure, ax = plt.subplots(figsize=(7.2, 0.42 * len(found) + 0.9))
@@ -124,7 +131,7 @@ def claims(study, results):
     ax.axvline(0, color="0.3", linewidth=1)
     ax.set_yticks(range(len(found)), [fill(one.claim.says, 44) for one in found], fontsize=9)
     ax.set(ylim=(len(found) - 0.5, -0.5), title=tables.short(results))
-    ax.set_xlabel("points; right of 0 is the paper's direction")
+    ax.set_xlabel("points in the paper's direction (of a claimed loss, the sign is turned round)")
     handles, labels = ax.get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
     figure.legend(named.values(), named, loc="outside lower center", ncols=4, frameon=False)
@@ -134,9 +141,9 @@ def claims(study, results):
 def _effect(ax, place, found):
     color, marker, inside = VERDICTS[found.verdict]
     sign = found.claim.sign
-    for estimate, width in ((found.images, 1.2), (found.seeds, 5)):
+    for estimate, shade, width in ((found.own, color, 7), (found.images, "black", 1)):
         ends = [sign * end for end in estimate.interval()]
-        ax.plot(ends, [place, place], color=color, linewidth=width, alpha=0.55)
+        ax.plot(ends, [place, place], color=shade, alpha=0.55, **bar(width))
     ax.plot(
         sign * found.seeds.value,
         place,
@@ -148,17 +155,19 @@ def _effect(ax, place, found):
     )
 
 
-def curves(study, results, ids):
-    """Top-1 over the epochs on clean training images and on minival, a panel for each row named.
+def curves(study, results, titles):
+    """Top-1 over the epochs on clean training images and on minival, a panel for each row.
+
+    titles: {row id: what to call it}.
 
     Mean over the seeds and, as a band, from the lowest to the highest; both of a run's models.
     Rows without a run are left out; None if all are.
     """
-    ids = [id for id in ids if verdicts.score(study, id, results)]
+    ids = [id for id in titles if verdicts.score(study, id, results)]
     if not ids:
         return None
     figure, axes = plt.subplots(
-        1, len(ids), figsize=(1 + 2.6 * len(ids), 3.4), sharey=True, squeeze=False
+        1, len(ids), figsize=(1 + 2 * len(ids), 3.4), sharex=True, sharey=True, squeeze=False
     )
     for ax, id in zip(axes[0], ids, strict=True):
         sns.lineplot(
@@ -174,7 +183,7 @@ def curves(study, results, ids):
             err_kws={"alpha": 0.15},
             ax=ax,
         )
-        ax.set(title=fill(tables.label(study.row(id), results), 30), ylabel="top-1, %")
+        ax.set(title=fill(titles[id], 20), ylabel="top-1, %")
     handles, labels = axes[0, -1].get_legend_handles_labels()
     for ax in axes[0]:
         ax.get_legend().remove()
@@ -203,9 +212,9 @@ def schedules(rates, decays, steps_per_epoch):
         left.plot([step / steps_per_epoch for step in range(len(curve))], curve, style, label=label)
     epochs = [step / steps_per_epoch for step in range(len(decays))]
     right.plot(epochs, [1 / (1 - decay) for decay in decays], color="0.3")
-    left.set(xlabel="epoch", ylabel="learning rate")
+    left.set(xlabel="epoch", ylabel="learning rate", title="schedules")
     left.legend(frameon=False, fontsize=8)
-    right.set(xlabel="epoch", ylabel="steps averaged")
+    right.set(xlabel="epoch", ylabel="steps", title="reach of the weights' average")
     return figure
 
 

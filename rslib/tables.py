@@ -9,7 +9,7 @@ from statistics import mean, stdev
 
 import pandas as pd
 
-from rslib import verdicts
+from rslib import config, verdicts
 from rslib.results import unfit
 
 NOT_RUN = "not yet run"
@@ -64,8 +64,8 @@ def regime(study, results):
         return ""
     return (
         f"Regime gate {'reached' if gate['reached'] else 'NOT reached'}: without regularization "
-        f"the long schedule fits {gate['train']:.1f} % of the clean training images, "
-        f"{gate['train'] - gate['test']:.1f} points above the test ones."
+        f"350 epochs learn {gate['train']:.1f} % of the training images by heart, "
+        f"{gate['train'] - gate['test']:.1f} points more than of the test images."
     )
 
 
@@ -77,12 +77,15 @@ def no_evidence(results):
 def frame(study, results, rows=()):
     """A table of the study's rows, or of those named in ``rows``, from one protocol's results.
 
-    Columns: the paper's and ours as far as they may stand side by side; top-1 in percent on clean
-    training images and on test images, mean and standard deviation over seeds, n. Δ is the change
-    from the row before it, with its 95 % interval over seeds and its p by Holm over the ladder;
-    empty where that row has no run or is not shown.
+    Columns: the paper's and ours as far as they may stand side by side. Δ is the change from the
+    row before it, with its 95 % interval over seeds and its p by Holm over the ladder; empty where
+    that row has no run or is not shown. Then top-1 in percent, by the raw weights and by their
+    average, mean and standard deviation over n seeds, and the mean on clean training images. Below
+    the printed rows stand, of evidence, those that claims have to be compared with.
     """
     shown = study.select(rows)
+    if not rows and not no_evidence(results):
+        shown += [row for row in study.cells if verdicts.score(study, row.id, results)]
     order = [row.id for row in study.rows]
     before = dict(zip(order[1:], order, strict=False))
     changes = verdicts.steps(study, results)
@@ -102,25 +105,34 @@ def label(row, results):
 
 
 def _line(study, row, above, step, results):
-    scores = verdicts.score(study, row.id, results)
     failed = verdicts.diverged(study, row.id, results)
-    ours, n = _ours(scores, failed), f"{len(scores)}" + (f" ({failed} diverged)" if failed else "")
+    scores = verdicts.score(study, row.id, results)
+    n = f"{len(scores)}" + (f" ({failed} diverged)" if failed else "")
     if no_evidence(results):
-        return {"top-1 here": ours, "n": n}
+        return {"top-1 here": _ours(scores, failed), "n": n}
+    line = {"paper": "" if row.paper["top1"] is None else f"{row.paper['top1']:.1f}"}
+    if results[0]["scale"] != "paper":
+        line = {}
+    line |= {"Δ paper": _paper_change(row), **_change(study, row, above, step, results)}
+    for weights, name in (("raw", "raw"), ("ema", "average")):
+        line[name] = _ours(verdicts.score(study, row.id, results, weights), failed)
     fit = verdicts.score(study, row.id, results, split="train").values()
-    change = dict.fromkeys(("Δ paper", "Δ here", "95 %", "p"), "")
-    change["train"] = f"{mean(fit):.1f}" if fit else ""
-    if row.paper["delta"] is not None:
-        change["Δ paper"] = signed(row.paper["delta"])
+    return {**line, "on training images": f"{mean(fit):.1f}" if fit else "", "n": n}
+
+
+def _paper_change(row):
+    return "" if row.paper["delta"] is None else signed(row.paper["delta"])
+
+
+def _change(study, row, above, step, results):
+    change = dict.fromkeys(("Δ here", "95 %", "p"), "")
+    scores = verdicts.score(study, row.id, results)
     beneath = verdicts.score(study, above, results) if above else {}
     if scores and beneath:
         change["Δ here"] = signed(mean(scores.values()) - mean(beneath.values()), 2)
-        if step:
-            change |= {"95 %": span(step[0].interval()), "p": probability(step[1])}
-    if results[0]["scale"] == "paper":
-        top1 = row.paper["top1"]
-        return {"paper": "" if top1 is None else f"{top1:.1f}", "here": ours, **change, "n": n}
-    return {**change, "top-1 here": ours, "n": n}
+    if scores and beneath and step:
+        change |= {"95 %": span(step[0].interval()), "p": probability(step[1])}
+    return change
 
 
 def _ours(scores, diverged):
@@ -142,58 +154,18 @@ def probability(p):
     return f"<{SPACE}0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def claims(study, results):
-    """What became of each claim under one protocol: effects in points, intervals, verdict."""
+def recipe(study, row, results):
+    """What a reduced scale changed in a row: every field that is not the paper's, and all that
+    regularizes."""
+    here = next((r["recipe"] for r in results if r["row"] == study.run_as(row)), None)
+    if here is None:
+        return None
     lines = []
-    for found in verdicts.findings(study, results):
-        line = {
-            "claim": found.claim.says,
-            "Δ paper": paper_effect(study, found.claim),
-            "Δ here": "",
-            "95 %, seeds": "",
-            "95 %, images": "",
-            "p": "",
-            "n": found.n.replace(" ", SPACE),
-            "verdict": found.verdict,
-        }
-        if found.seeds:
-            line["Δ here"] = signed(found.seeds.value, 2)
-            line["95 %, seeds"] = span(found.seeds.interval())
-            line["95 %, images"] = span(found.images.interval())
-            line["p"] = probability(found.p)
-        lines.append(line)
-    return pd.DataFrame(lines).set_index("claim").rename_axis(None)
-
-
-def sums(study):
-    """The claims as they were written down: sums of rows' top-1, by the rows' ids."""
-    lines = [
-        {
-            "claim": claim.says,
-            "sum": " ".join(_term(id, weight) for id, weight in claim.cells.items()),
-            "is": "above 0" if claim.sign > 0 else "below 0",
-            "read by": {"": "each row's own", "raw": "raw", "ema": "average"}[claim.weights],
-            "runs a row": claim.runs,
-        }
-        for claim in study.claims
-    ]
-    return pd.DataFrame(lines).set_index("claim").rename_axis(None)
-
-
-def _term(id, weight):
-    size = "" if abs(weight) == 1 else f"{abs(weight)} × "
-    return f"{'+' if weight > 0 else '−'} {size}{id}"
-
-
-def paper_effect(study, claim):
-    """The effect that the paper prints, marked where its own two runs do not resolve it."""
-    effect = study.paper_effect(claim)
-    if effect is None:
-        return f"{'above' if claim.sign > 0 else 'below'}{SPACE}0"
-    if claim.whole:
-        words = f"{study.printed(claim.part):.1f} of {study.printed(claim.whole):.1f}"
-        return words.replace(" ", SPACE)
-    return signed(effect) + ("" if study.resolved_by_paper(claim) else f"{SPACE}?")
+    for part, fields in config.to_dict(row.recipe).items():
+        for name, paper in fields.items() if isinstance(fields, dict) else ():
+            if here[part][name] != paper or part == "regularization":
+                lines.append({"field": f"{part}.{name}", "paper": paper, "here": here[part][name]})
+    return pd.DataFrame(lines, dtype=object).set_index("field").rename_axis(None)
 
 
 def paper_frame(study):

@@ -14,6 +14,7 @@ ORDER = [
     {"checkpoint", "results", "params", "stats"},
     {"tasks", "verdicts"},
     {"engine", "tables"},
+    {"judged"},
     {"provenance", "plot", "pages"},
     {"runs"},
     {"processes", "timing"},
@@ -35,6 +36,7 @@ TORCH_FREE = {
     "stats",
     "verdicts",
     "pages",
+    "judged",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}
 # files of one folder

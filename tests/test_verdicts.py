@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from rslib import judged as claimed
 from rslib import pages, plot, stats, tables, verdicts
 from rslib.recipes.additive import CELLS, CLAIMS, TABLE_1
 
@@ -182,12 +183,14 @@ def test_whatever_there_is_can_be_shown(results):
     results = dressed(results)
     plot.ladder(TABLE_1, results)
     plot.claims(TABLE_1, results)
-    plot.curves(TABLE_1, results, ["cosine", "epochs"])
-    assert len(tables.claims(TABLE_1, results)) == len(CLAIMS)
-    assert len(tables.frame(TABLE_1, results)) == 11
+    plot.curves(TABLE_1, results, {"cosine": "a", "epochs": "b"})
+    assert len(claimed.frame(TABLE_1, results)) == len(claimed.sums(TABLE_1)) == len(CLAIMS)
+    assert len(tables.frame(TABLE_1, results)) in (11, 13)
     cells = tables.frame(TABLE_1, results, ["short-regularized", "long-lower-decay"])
     assert len(cells) == 2
-    words = pages.summary(TABLE_1, results)
+    words = claimed.summary(TABLE_1, results)
+    assert all(sum.says in claimed.afterwards(TABLE_1, results) for sum in TABLE_1.afterwards)
+    assert claimed.scatter(TABLE_1, results)
     assert all(claim.says in words for claim in CLAIMS)
     card = pages.scorecard([TABLE_1], {"table1": results})
     assert all(f"| {claim.says} |" in card for claim in CLAIMS)

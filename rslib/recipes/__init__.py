@@ -36,6 +36,7 @@ class Claim:
 
     id: str
     says: str
+    where: str  # in the paper
     cells: dict
     sign: int
     weights: str = ""
@@ -51,6 +52,7 @@ class Study:
     """A table of the paper, with what it claims.
 
     cells: rows that no table prints, but that a claim has to be compared with.
+    afterwards: sums that were looked at when runs were known; they get no verdict.
     gate: the row whose runs tell whether the network overfits.
     """
 
@@ -59,6 +61,7 @@ class Study:
     rows: tuple
     cells: tuple = ()
     claims: tuple = ()
+    afterwards: tuple = ()
     gate: str = ""
 
     def row(self, id):
