@@ -364,8 +364,8 @@ for results in evidence:
 #   and it alone can make the gain larger with regularization. The interaction does not set it apart.
 # - **The regularization is that of a ResNet-200.** Label smoothing, stochastic depth and dropout have
 #   its strengths, but the network is a seventieth of its size. With all of it, the long schedule fits
-#   fewer of its training images than the short one without: the network is held back. The paper
-#   itself gives small networks less (Appendix E).
+#   fewer of its training images than the short one without: the network is held back, and the same
+#   column shows from which row on. The paper itself gives small networks less (Appendix E).
 # - **Other parts are weaker.** Weight decay acts a twentieth as much, crops keep at least half of the
 #   image rather than a twelfth, and RandAugment has magnitude 10 in place of 15. Lowering a weight decay
 #   that hardly binds cannot free much.

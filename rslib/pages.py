@@ -44,7 +44,7 @@ def _tally(found):
 def _verdict(found):
     if not found.seeds:
         return found.verdict
-    effect = f"{tables.signed(found.seeds.value, 1)} ({tables.span(found.own.interval())})"
+    effect = f"{tables.signed(found.seeds.value, 2)} ({tables.span(found.own.interval())})"
     return f"**{found.verdict}**: {effect}, n = {found.n}"
 
 
