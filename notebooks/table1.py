@@ -275,7 +275,8 @@ for results in groups or [[]]:
 
 # %% [markdown]
 # What a row of this scale is made of, for the row with all regularization: every field that is not
-# the paper's, and all that regularizes.
+# the paper's, and all that regularizes. (0 images are all there are, a micro batch of 0 is the whole
+# batch, and lengths in pixels are absolute with a reference of 0.)
 
 # %%
 for results in groups:
