@@ -379,7 +379,7 @@ for results in evidence:
 #   `-p seeds 3` three runs of each.
 # - The runs behind the claims: `-p scale laptop -p seeds 3` for the ladder, and `-p seeds 5 -p rows
 #   cosine,short-regularized,epochs,long-lower-decay,dropout,weight-decay` for the contrasts; together
-#   about three and a half hours on two cores.
+#   under three hours on two cores.
 # - `-p data_dir /path/to/images` takes a folder with `train/<class>/` and `val/<class>/`.
 # - Before training the notebook prints what it will train and for how long; `-p max_hours 2` makes
 #   it refuse more than that.

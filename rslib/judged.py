@@ -1,8 +1,10 @@
 """Claims and what became of them, as tables and in words. Nothing here needs torch."""
 
+from statistics import stdev
+
 import pandas as pd
 
-from rslib import verdicts
+from rslib import stats, verdicts
 from rslib.tables import SPACE, probability, short, signed, span
 
 
@@ -120,10 +122,10 @@ def afterwards(study, results):
 def scatter(study, results):
     """One line: how far runs of one row lie apart, and the pooled value that p goes by."""
     read = verdicts.readings(study, (), results)
-    rows = [pd.Series(scores).std() for scores in read.values() if len(scores) > 1]
+    rows = [stdev(scores) for scores in read.values() if len(scores) > 1]
     if not rows:
         return "No row has two runs."
-    variance, df = verdicts.stats.pooled_variance(read)
+    variance, df = stats.pooled_variance(read)
     return (
         f"Deviation between seeds, by row: {min(rows):.2f} to {max(rows):.2f} points; pooled "
         f"{variance**0.5:.2f} ({df} degrees of freedom)."

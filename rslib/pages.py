@@ -1,7 +1,6 @@
 """The book's pages that are generated from what is recorded. Without torch."""
 
 from rslib import judged, tables, verdicts
-from rslib.verdicts import HEADINGS
 
 
 def scorecard(studies, recorded):
@@ -34,7 +33,7 @@ def _score(study, results):
 def _tally(found):
     """Of 14 claims: 9 same direction, …, 2 not judged yet."""
     words = [f.verdict if f.seeds else "not judged yet" for f in found]
-    order = [*HEADINGS, *words]
+    order = [*verdicts.HEADINGS, *words]
     counts = {word: words.count(word) for word in dict.fromkeys(order) if word in words}
     so_far = " (provisional)" if "not judged yet" in counts else ""
     listed = ", ".join(f"{n} {word}" for word, n in counts.items())

@@ -50,11 +50,17 @@ class Finding:
 def findings(study, results):
     """[Finding] of every claim of the study, from one protocol's results, in the claims' order."""
     results = promised(study, results)
-    measured = {claim.id: measure(study, claim, results) for claim in study.claims}
+    waiting = {claim.id: unjudged(study, claim, results) for claim in study.claims}
+    measured = {c.id: measure(study, c, results) for c in study.claims if not waiting[c.id]}
     # what is not measured yet stays in the family, as if it showed nothing
-    ps = [m["seeds"].p() if m else 1.0 for m in measured.values()]
-    adjusted = dict(zip(measured, stats.holm(ps), strict=True))
-    return [finding(study, c, results, measured[c.id], adjusted[c.id]) for c in study.claims]
+    ps = [measured[id]["seeds"].p() if id in measured else 1.0 for id in waiting]
+    adjusted = dict(zip(waiting, stats.holm(ps), strict=True))
+    return [
+        finding(study, c, results, measured[c.id], adjusted[c.id])
+        if c.id in measured
+        else Finding(c, waiting[c.id], counts(study, c, results))
+        for c in study.claims
+    ]
 
 
 def promised(study, results):
@@ -71,9 +77,7 @@ def promised(study, results):
 
 
 def finding(study, claim, results, measured, p):
-    n = counts(study, claim, results)
-    if not measured:
-        return Finding(claim, unjudged(study, claim, results), n)
+    """What the numbers of `measure` come to; p is that over seeds, by Holm."""
     seeds, own, images = (measured[name] for name in ("seeds", "own", "images"))
     holds = p < stats.ALPHA and not own.holds(0) and not images.holds(0)
     if claim.whole and "share" not in measured:
@@ -84,13 +88,11 @@ def finding(study, claim, results, measured, p):
     else:
         regime = not claim.overfitting or gate(study, results)["reached"]
         verdict = stats.reduced_verdict(seeds.value * claim.sign, holds, regime)
-    return Finding(claim, verdict, n, p=p, **measured)
+    return Finding(claim, verdict, counts(study, claim, results), p=p, **measured)
 
 
 def measure(study, claim, results):
-    """The claim's numbers, as `Finding` names them; empty while it cannot be judged."""
-    if unjudged(study, claim, results):
-        return {}
+    """The numbers of a claim that can be judged, as `Finding` names them."""
     seeds, own = effect(study, claim.cells, results, claim.weights)
     found = {
         "seeds": seeds,

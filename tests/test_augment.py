@@ -1,9 +1,8 @@
-"""RandAugment, crops and flip: against Pillow, against the table of magnitudes, and by statistics.
+"""RandAugment: against Pillow, against the table of magnitudes, and by statistics.
 
 Where TF1 autoaugment.py was a port of Pillow, Pillow is the reference. Every operation reproduces
 it exactly, boundary pixels of the rotation included, because the lookup uses the same 16.16 fixed
-point. Only the bicubic resize has its own integer weights: it may differ by two levels, one for
-the rounding after each of its two passes.
+point.
 """
 
 import pickle
@@ -11,34 +10,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from pictures import from_pillow, picture, seeded, to_pillow
 from PIL import Image, ImageEnhance, ImageOps
 
-from rslib.data.augment import (
-    OPERATIONS,
-    Draw,
-    RandAugment,
-    eval_crop,
-    random_flip,
-    random_resized_crop,
-    random_window,
-)
+from rslib.data.augment import OPERATIONS, Draw, RandAugment, random_resized_crop
 
 SIZES = [(28, 28), (32, 32), (47, 33), (160, 160), (1, 5), (3, 2)]
 MAGNITUDES = [0, 3, 5, 7.5, 10, 15, 20, 30]
 RAMP = np.broadcast_to(np.arange(256, dtype=np.uint8), (3, 256, 256))
-
-
-def picture(height, width, seed=0, low=0, high=255):
-    """A smooth gradient, a disc and noise in each channel: uint8 (3, height, width)."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
-    planes = []
-    for _ in range(3):
-        slope_y, slope_x, disc_y, disc_x = rng.uniform(0, 1, 4)
-        disc = (y - disc_y) ** 2 + (x - disc_x) ** 2 < 0.1
-        plane = slope_y * y + slope_x * x + 0.3 * disc + rng.normal(0, 0.08, (height, width))
-        planes.append(low + (high - low) * np.clip(plane / 1.3, 0, 1))
-    return np.stack(planes).astype(np.uint8)
 
 
 def flat_channel(height, width):
@@ -49,14 +28,6 @@ def flat_channel(height, width):
 
 PICTURES = [picture(*size) for size in SIZES]
 PICTURES += [picture(47, 33, seed=1, low=60, high=90), flat_channel(32, 32)]
-
-
-def to_pillow(pixels):
-    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-
-
-def from_pillow(image):
-    return np.asarray(image).transpose(2, 0, 1)
 
 
 def transformed(image, *matrix):
@@ -228,10 +199,6 @@ def test_reference_side_scales_cutout():
 # --- RandAugment as a whole -----------------------------------------------------------------------
 
 
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
-
-
 def test_seed_decides_everything():
     image = torch.from_numpy(picture(32, 32))
     augment = RandAugment(10, reference_side=256)
@@ -314,104 +281,6 @@ def test_pickles_for_loader_workers():
     assert all(torch.equal(augment(image, seeded(s)), copy(image, seeded(s))) for s in range(30))
 
 
-# --- crops and flip -------------------------------------------------------------------------------
-
-
-def assert_close(image, pillow):
-    difference = np.abs(image.numpy().astype(int) - pillow)
-    assert difference.max() <= 2 and difference.mean() < 0.1
-
-
-@pytest.mark.parametrize("size", [(32, 32), (47, 33), (160, 120)])
-def test_random_window_statistics(size):
-    """Area and aspect inside their bounds up to the rounding to whole pixels, all of both used."""
-    generator, (height, width) = seeded(0), size
-    windows = np.array([random_window(size, generator) for _ in range(3000)])
-    y, x, h, w = windows.T
-    assert (windows >= 0).all() and (y + h <= height).all() and (x + w <= width).all()
-    area, ratio = h * w / (height * width), w / h
-    pixel = 1 / h.clip(1)
-    assert (area >= 0.08).all() and (area <= 1).all() and area.min() < 0.1 and area.max() > 0.9
-    assert (ratio >= 0.75 - pixel).all() and (ratio <= 4 / 3 + pixel).all()
-    assert (ratio < 0.85).mean() > 0.05 and (ratio > 1.2).mean() > 0.05
-    for start, length, whole in ((y, h, height), (x, w, width)):
-        room = (whole - length)[length < whole]  # each position from the first to the last
-        assert (start[length < whole] == 0).any() and (start[length < whole] == room).any()
-
-
-def test_random_window_height_is_uniform():
-    """The law of TF's kernel: on a square and aspect 1 heights are uniform, not areas."""
-    generator = seeded(0)
-    heights = [random_window((100, 100), generator, (0.25, 1), (1, 1))[2] for _ in range(4000)]
-    assert (min(heights), max(heights)) == (50, 100)
-    assert abs(np.mean(heights) - 75) < 1 and abs(np.std(heights) - 14.7) < 0.5
-
-
-def test_impossible_window_falls_back_to_the_centre():
-    """An image of aspect 50 has no crop of half its area with aspect 3/4 to 4/3."""
-    assert random_window((8, 400), seeded(0), (0.5, 1.0)) == (1, 197, 7, 7)
-
-
-@pytest.mark.parametrize("size, side", [((32, 32), 32), ((160, 120), 64), ((47, 33), 96)])
-def test_random_resized_crop_equals_pillow_within_two_levels(size, side):
-    pixels = picture(*size)
-    for seed in range(10):
-        ours = random_resized_crop(torch.from_numpy(pixels), seeded(seed), side)
-        assert (ours.dtype, tuple(ours.shape)) == (torch.uint8, (3, side, side))
-        assert ours.is_contiguous()
-        y, x, h, w = random_window(size, seeded(seed))
-        crop = to_pillow(pixels[:, y : y + h, x : x + w])
-        theirs = from_pillow(crop.resize((side, side), Image.Resampling.BICUBIC))
-        assert_close(ours, theirs)
-
-
-def test_random_resized_crop_of_the_right_size_is_copied():
-    image = torch.from_numpy(picture(32, 32))
-    whole = random_resized_crop(image, seeded(0), 32, area=(1.0, 1.0), aspect=(1.0, 1.0))
-    assert torch.equal(whole, image)
-    assert whole.data_ptr() != image.data_ptr()
-
-
-def test_random_flip_is_fair_and_horizontal():
-    image = torch.from_numpy(picture(5, 7))
-    before, generator = image.clone(), seeded(0)
-    mirrored = torch.from_numpy(image.numpy()[:, :, ::-1].copy())
-    results = [random_flip(image, generator) for _ in range(2000)]
-    flips = sum(torch.equal(result, mirrored) for result in results)
-    assert flips + sum(torch.equal(result, image) for result in results) == 2000
-    assert abs(flips / 2000 - 0.5) < 0.04
-    assert torch.equal(image, before)
-
-
-def test_eval_crop_at_size_is_the_image_itself():
-    image = torch.from_numpy(picture(32, 32))
-    assert eval_crop(image, 32) is image
-
-
-@pytest.mark.parametrize("size, side", [((160, 120), 64), ((47, 33), 32), ((64, 64), 96)])
-def test_eval_crop_crops_first_and_resizes_second(size, side):
-    pixels = picture(*size)
-    crop = round(0.875 * min(size))
-    top, left = ((length - crop + 1) // 2 for length in size)
-    window = to_pillow(pixels).crop((left, top, left + crop, top + crop))
-    theirs = from_pillow(window.resize((side, side), Image.Resampling.BICUBIC))
-    assert_close(eval_crop(torch.from_numpy(pixels), side), theirs)
-
-
-def test_results_do_not_depend_on_the_number_of_threads():
-    image, threads, results = torch.from_numpy(picture(160, 160)), torch.get_num_threads(), []
-    try:
-        for count in (1, 3):
-            torch.set_num_threads(count)
-            crop = random_resized_crop(image, seeded(1), 224)
-            results.append((crop, RandAugment(10, layers=8)(crop, seeded(2))))
-    finally:
-        torch.set_num_threads(threads)
-    assert all(torch.equal(one, three) for one, three in zip(*results, strict=True))
-
-
-# --- errors ---------------------------------------------------------------------------------------
-
 IMAGE = torch.zeros(3, 8, 8, dtype=torch.uint8)
 
 
@@ -425,12 +294,6 @@ IMAGE = torch.zeros(3, 8, 8, dtype=torch.uint8)
         (lambda: RandAugment(10)(IMAGE.float(), seeded(0)), "uint8.*float32"),
         (lambda: RandAugment(10)(IMAGE[0], seeded(0)), r"\(3, H, W\).*\(8, 8\)"),
         (lambda: RandAugment(10)(IMAGE[:1], seeded(0)), r"\(3, H, W\).*\(1, 8, 8\)"),
-        (lambda: random_flip(IMAGE.float(), seeded(0)), "uint8.*float32"),
-        (lambda: eval_crop(IMAGE.permute(1, 2, 0), 8), r"\(3, H, W\).*\(8, 8, 3\)"),
-        (lambda: eval_crop(IMAGE, 0), "side.*0"),
-        (lambda: random_resized_crop(IMAGE, seeded(0), 0), "side.*0"),
-        (lambda: random_resized_crop(IMAGE, seeded(0), 8, area=(0.5, 2)), r"area.*\(0.5, 2\)"),
-        (lambda: random_resized_crop(IMAGE, seeded(0), 8, aspect=(2, 1)), r"aspect.*\(2, 1\)"),
     ],
 )
 def test_errors_name_the_thing_and_the_remedy(call, message):

@@ -95,6 +95,14 @@ CELLS = (
     ),
 )
 
+
+def _step(id, says, *, where="row", sign=1, **fields):
+    """The claim that one row of the ladder does something to the row before it."""
+    ids = [row.id for row in ROWS]
+    cells = {id: 1, ids[ids.index(id) - 1]: -1}
+    return Claim(id=id, says=says, where=where, cells=cells, sign=sign, **fields)
+
+
 # Written, with signs, readings and numbers of runs, before the first run of Table 1 began.
 CLAIMS = (
     # footnote † of Table 1; raw weights throughout, so that only two things differ
@@ -126,44 +134,12 @@ CLAIMS = (
         runs=5,
         margin=0.3,
     ),
-    Claim(
-        id="ema",
-        says="Averaging the weights helps",
-        where="row",
-        cells={"ema": 1, "epochs": -1},
-        sign=1,
-        overfitting=False,
-        runs=5,
-    ),
-    Claim(
-        id="label-smoothing",
-        says="Label smoothing helps at 350 epochs",
-        where="row",
-        cells={"label-smoothing": 1, "ema": -1},
-        sign=1,
-    ),
-    Claim(
-        id="stochastic-depth",
-        says="Stochastic depth helps at 350 epochs",
-        where="row",
-        cells={"stochastic-depth": 1, "label-smoothing": -1},
-        sign=1,
-    ),
-    Claim(
-        id="randaugment",
-        says="RandAugment helps at 350 epochs",
-        where="row",
-        cells={"randaugment": 1, "stochastic-depth": -1},
-        sign=1,
-    ),
+    _step("ema", "Averaging the weights helps", overfitting=False, runs=5),
+    _step("label-smoothing", "Label smoothing helps at 350 epochs"),
+    _step("stochastic-depth", "Stochastic depth helps at 350 epochs"),
+    _step("randaugment", "RandAugment helps at 350 epochs"),
     # footnote ‡
-    Claim(
-        id="dropout",
-        says="Dropout hurts before weight decay is lowered",
-        where="footnote ‡",
-        cells={"dropout": 1, "randaugment": -1},
-        sign=-1,
-    ),
+    _step("dropout", "Dropout hurts before weight decay is lowered", where="footnote ‡", sign=-1),
     # §5.2; the average throughout, as in the rows that the paper prints
     Claim(
         id="decay-regularized",
@@ -193,22 +169,8 @@ CLAIMS = (
         runs=5,
         margin=0.3,
     ),
-    Claim(
-        id="se",
-        says="Squeeze-and-Excitation helps on top of all that",
-        where="row",
-        cells={"se": 1, "weight-decay": -1},
-        sign=1,
-        overfitting=False,
-    ),
-    Claim(
-        id="resnet-d",
-        says="ResNet-D helps on top of all that",
-        where="row",
-        cells={"resnet-d": 1, "se": -1},
-        sign=1,
-        overfitting=False,
-    ),
+    _step("se", "Squeeze-and-Excitation helps on top of all that", overfitting=False),
+    _step("resnet-d", "ResNet-D helps on top of all that", overfitting=False),
     # (82.2 − 79.0) − (83.4 − 82.2): more than half of the whole gain
     Claim(
         id="share",
