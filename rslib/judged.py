@@ -25,7 +25,7 @@ def sums(study):
 
 
 def _by_claim(lines):
-    return pd.DataFrame(lines).set_index("the paper's claim").rename_axis(None)
+    return pd.DataFrame(lines).fillna("").set_index("the paper's claim").rename_axis(None)
 
 
 def _term(id, weight):
@@ -53,21 +53,18 @@ def frame(study, results):
     for found in verdicts.findings(study, results):
         line = {
             "the paper's claim": found.claim.says,
-            "paper": paper_effect(study, found.claim),
-            "here": "",
-            "95 % over seeds, pooled": "",
-            "own rows": "",
-            "over images": "",
-            "p, corrected": "",
+            "verdict": found.verdict,  # first: on a phone the rest has to be scrolled to
             "n": found.n.replace(" ", SPACE),
-            "verdict": found.verdict,
+            "paper": paper_effect(study, found.claim),
         }
         if found.seeds:
-            line["here"] = signed(found.seeds.value, 2)
-            line["95 % over seeds, pooled"] = span(found.seeds.interval())
-            line["own rows"] = span(found.own.interval())
-            line["over images"] = span(found.images.interval())
-            line["p, corrected"] = probability(found.p)
+            line |= {
+                "here": signed(found.seeds.value, 2),
+                "95 % over seeds, own rows": span(found.own.interval()),
+                "pooled": span(found.seeds.interval()),
+                "over images": span(found.images.interval()),
+                "p, corrected": probability(found.p),
+            }
         lines.append(line)
     return _by_claim(lines)
 
