@@ -1,8 +1,9 @@
 """Networks behind one contract: features(x) -> {"c2": …, "c5": …} and forward(x) -> logits."""
 
+from rslib.models.efficientnet import efficientnet
 from rslib.models.resnet import resnet, resnet_rs
 
-__all__ = ["build", "resnet", "resnet_rs"]
+__all__ = ["build", "efficientnet", "resnet", "resnet_rs"]
 
 
 def build(recipe, num_classes):

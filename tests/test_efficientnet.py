@@ -1,0 +1,97 @@
+"""EfficientNet against counts and networks that others wrote."""
+
+import csv
+
+import pytest
+import timm
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision.ops import StochasticDepth
+
+from rslib import paths
+from rslib.config import InputError
+from rslib.models import efficientnet
+from rslib.models.efficientnet import SIZES
+
+PARAMETERS = {
+    "b0": 5_288_548,
+    "b1": 7_794_184,
+    "b2": 9_109_994,
+    "b3": 12_233_232,
+    "b4": 19_341_616,
+    "b5": 30_389_784,
+    "b6": 43_040_704,
+    "b7": 66_347_960,
+}
+by_size = pytest.mark.parametrize("size", SIZES)
+
+
+def on_meta(*args, **kwargs):
+    with torch.device("meta"):
+        return efficientnet(*args, **kwargs)
+
+
+@by_size
+def test_parameters_are_the_published_ones(size):
+    assert sum(p.numel() for p in on_meta(size).parameters()) == PARAMETERS[size]
+
+
+@by_size
+def test_flops_are_those_of_table_7_or_near(size):
+    """2 × MACs. The paper took its figures over from EfficientNet's: four are 1 to 5 % off."""
+    with open(paths.PAPER / "table7.csv") as file:
+        rows = {row["model"]: row for row in csv.DictReader(file)}
+    row, side = rows[f"EfficientNet-{size.upper()}"], SIZES[size].resolution
+    assert int(row["resolution"]) == side
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        on_meta(size).eval()(torch.empty(1, 3, side, side, device="meta"))
+    billions, printed = counter.get_total_flops() / 1e9, row["flops_b"]
+    if size in ("b0", "b1", "b2", "b6"):
+        assert f"{billions:.{1 if '.' in printed else 0}f}" == printed
+    else:
+        assert billions == pytest.approx(float(printed), rel=0.05)
+
+
+@pytest.mark.parametrize(("size", "side"), [("b0", 64), ("b2", 75)])
+def test_logits_equal_those_of_timm(size, side):
+    """Same weights in the order of the layers, float64, one BN epsilon."""
+    torch.manual_seed(0)
+    theirs = timm.create_model(f"efficientnet_{size}", bn_eps=1e-3).double().eval()
+    ours = efficientnet(size).double().eval()
+    ours.load_state_dict(dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True)))
+    images = torch.randn(2, 3, side, side, dtype=torch.float64)
+    expected = theirs(images)
+    assert (expected[0] - expected[1]).abs().max() > 1e-3 * expected.abs().max()
+    torch.testing.assert_close(ours(images), expected, rtol=1e-9, atol=1e-9)
+
+
+@by_size
+def test_every_batch_norm_has_the_authors_values(size):
+    norms = [m for m in on_meta(size).modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) > 40 and {(m.eps, m.momentum) for m in norms} == {(1e-3, 0.01)}
+
+
+def test_stochastic_depth_grows_with_the_block_and_stops_short_of_its_rate():
+    rates = [m.p for m in on_meta("b0").modules() if isinstance(m, StochasticDepth)]
+    assert rates == pytest.approx([0.2 * block / 16 for block in range(16)])
+
+
+def test_features_halve_from_stage_to_stage():
+    maps = on_meta("b0").features(torch.empty(2, 3, 100, 100, device="meta"))
+    assert [tuple(m.shape[1:]) for m in maps.values()] == [
+        (24, 25, 25),
+        (40, 13, 13),
+        (112, 7, 7),
+        (320, 4, 4),
+    ]
+
+
+def test_dropout_and_classes_can_be_chosen():
+    model = on_meta("b3", dropout=0.0, num_classes=10)
+    assert (model.dropout.p, model.fc.out_features, on_meta("b3").dropout.p) == (0.0, 10, 0.3)
+
+
+def test_a_size_that_does_not_exist_is_named():
+    with pytest.raises(InputError, match="'b9'; did you mean 'b"):
+        efficientnet("b9")
