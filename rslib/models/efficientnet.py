@@ -1,4 +1,4 @@
-"""EfficientNet B0 to B7, the paper's rival: torchvision's blocks behind the contract of this book."""
+"""EfficientNet B0 to B7, the rival: torchvision's blocks behind the contract of this book."""
 
 from typing import NamedTuple
 

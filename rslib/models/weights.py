@@ -1,0 +1,85 @@
+"""Weights from elsewhere: files, and the names that timm gives to the same tensors."""
+
+import pickle
+import re
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from rslib.config import InputError
+
+# what readers raise for a file that is not theirs, is damaged, or holds a program
+UNREADABLE = (pickle.UnpicklingError, SafetensorError, EOFError, OSError, RuntimeError, ValueError)
+
+# timm's name of a part of a ResNet-RS, and ours; tried from the top
+RENAMED = [
+    (r"^conv1\.", "stem."),
+    (r"^bn1\.", "stem.7."),
+    (r"^maxpool\.0\.", "stem.9."),
+    (r"^maxpool\.1\.", "stem.10."),
+    (r"^layer(\d)\.(\d+)\.", lambda m: f"c{int(m[1]) + 1}.{m[2]}."),
+    (r"^(c\d\.\d+)\.conv(\d)\.", r"\1.branch.conv\2."),
+    (r"^(c\d\.\d+)\.bn(\d)\.", r"\1.branch.norm\2."),
+    (r"^(c\d\.\d+)\.se\.fc1\.", r"\1.branch.se.squeeze."),
+    (r"^(c\d\.\d+)\.se\.fc2\.", r"\1.branch.se.excite."),
+    # c2 does not pool: where timm has a placeholder for the pool, we have nothing
+    (r"^c2\.0\.downsample\.(\d)\.", lambda m: f"c2.0.shortcut.{int(m[1]) - 1}."),
+    (r"^(c\d)\.0\.downsample\.", r"\1.0.shortcut."),
+]
+
+
+def read(file):
+    """{name: tensor} of a .safetensors file or of one that torch.save wrote.
+
+    Raises InputError where there is none, for a damaged one, and for a pickle that holds more than
+    tensors: such a file could run any program when it is opened.
+    """
+    file = Path(file)
+    if not file.is_file():
+        raise InputError(f"no file {file}")
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        raise InputError(f"{file} is refused: no whole file of tensors and nothing else") from error
+    weights = weights.get("state_dict", weights) if isinstance(weights, dict) else weights
+    if not isinstance(weights, dict) or not all(map(torch.is_tensor, weights.values())):
+        raise InputError(f"{file} holds no weights by name")
+    return weights
+
+
+def load_timm(model, state_dict):
+    """Give a `resnet_rs` the weights of timm's network of the same depth; returns the model.
+
+    state_dict: {timm's name: tensor}. Raises InputError, naming what differs, if they are another
+    network's; the model then is as it was.
+    """
+    ours = {}
+    for name, tensor in state_dict.items():
+        for pattern, replacement in RENAMED:
+            name = re.sub(pattern, replacement, name)
+        ours[name] = tensor
+    return load(model, ours)
+
+
+def load(model, state_dict):
+    """Give a model weights under its own names; returns the model. Raises as `load_timm`."""
+    wanted = model.state_dict()
+    both = wanted.keys() & state_dict.keys()
+    differ = {
+        "missing": [name for name in wanted if name not in both],
+        "unknown": [name for name in state_dict if name not in both],
+        "of another shape": [
+            n for n in wanted if n in both and wanted[n].shape != state_dict[n].shape
+        ],
+    }
+    faults = [
+        f"{len(names)} {what}, such as {names[0]!r}" for what, names in differ.items() if names
+    ]
+    if faults:
+        raise InputError(f"these weights are of another network: {'; '.join(faults)}")
+    model.load_state_dict(state_dict)
+    return model
