@@ -11,7 +11,7 @@ PACKAGE = Path(rslib.__file__).parent
 ORDER = [
     {"config", "atomic", "paths", "clock", "machine"},
     {"recipes", "models", "data", "optim", "ema", "metrics"},
-    {"checkpoint", "results", "params", "stats"},
+    {"checkpoint", "results", "params", "stats", "counts"},
     {"tasks", "verdicts"},
     {"engine", "tables"},
     {"judged"},
