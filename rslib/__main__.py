@@ -1,4 +1,4 @@
-"""python -m rslib run|record|render: what the notebooks do, from a shell.
+"""python -m rslib run|profile|record|render: what the notebooks do, from a shell.
 
 Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped or held (the same
 command goes on).
@@ -74,8 +74,19 @@ def parser():
         "render", help="execute notebooks in place and write the book's generated pages"
     )
     render.add_argument("names", nargs="*", help="e.g. table1; default all, and the pages")
+    profile = commands.add_parser(
+        "profile", help="what a network costs: parameters, FLOPs, latency and memory of training"
+    )
+    profile.add_argument("model", help="such as resnet_rs_50, efficientnet_b0; or table7 for all")
+    profile.add_argument("--resolution", type=number, help="side of the images, pixels")
+    profile.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    profile.add_argument("--variants", default="", help="fp32, tf32, bf16, …-compiled; with commas")
+    profile.add_argument("--threads", type=number, help="CPU threads; default all cores")
+    profile.add_argument("--no-latency", action="store_true", help="only count, measure nothing")
+    profile.add_argument("--runs-dir", default="", help="where table7 is kept; default runs/")
+    profile.add_argument("--json", action="store_true", help="print JSON, and nothing else")
     record = commands.add_parser("record", help="copy finished runs to data/results")
-    record.add_argument("study", help="table1")
+    record.add_argument("study", help="table1, or profile")
     record.add_argument("--runs-dir", default="")
     return top
 
@@ -83,7 +94,8 @@ def parser():
 def main(words=None):
     options = parser().parse_args(words)
     try:
-        return {"run": run, "record": record, "render": render}[options.command](options)
+        commands = {"run": run, "profile": profile, "record": record, "render": render}
+        return commands[options.command](options)
     except InputError as error:
         return fail(error, BAD_INPUT)
     except KeyboardInterrupt:
@@ -111,13 +123,39 @@ def run(options):
     return DIVERGED if any(r["status"] == "diverged" for r in found.values()) else DONE
 
 
+def profile(options):
+    from rslib import paths, profile
+
+    asked = {"device": options.device, "threads": options.threads}
+    asked["variants"] = tuple(filter(None, options.variants.split(",")))
+    if options.model == "table7":
+        profile.table_7(paths.runs_dir(options.runs_dir), **asked)
+        return DONE
+    if type(options.resolution) is not int:
+        raise InputError(f"resolution is {options.resolution}; give --resolution in whole pixels")
+    found = profile.on_paper(options.model, options.resolution)
+    if not options.json:
+        print(profile.words(found))
+    found["measured"] = []
+    if not options.no_latency:
+        for one in profile.profile(options.model, options.resolution, **asked):
+            found["measured"].append(one)
+            if not options.json:
+                print(profile.line(one))
+    if options.json:
+        print(json.dumps(found, indent=1, allow_nan=False))
+    return DONE
+
+
 def record(options):
-    from rslib import paths, results
+    from rslib import devices, paths, results
     from rslib.recipes.additive import STUDIES
 
-    if options.study not in STUDIES:
-        raise InputError(f"no study {options.study!r}{suggest(options.study, STUDIES)}")
-    new = results.record(options.study, paths.runs_dir(options.runs_dir))
+    known = {devices.FOLDER: devices.record}
+    known |= {name: lambda folder: results.record(options.study, folder) for name in STUDIES}
+    if options.study not in known:
+        raise InputError(f"no study {options.study!r}{suggest(options.study, known)}")
+    new = known[options.study](paths.runs_dir(options.runs_dir))
     print(f"{new} new results")
     return DONE
 

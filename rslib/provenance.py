@@ -79,11 +79,15 @@ def session(device):
         "torchvision": torchvision.__version__,
         "ignite": version("pytorch-ignite"),
         "device": device,
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
+        "device_name": device_name(device),
         "driver": driver() if device == "cuda" else None,
         "precision": "bf16" if engine.has_bf16(torch.device(device)) else "fp32",
         "threads": torch.get_num_threads(),
     }
+
+
+def device_name(device):
+    return torch.cuda.get_device_name() if device == "cuda" else cpu_name()
 
 
 def cpu_name():

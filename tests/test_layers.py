@@ -11,13 +11,13 @@ PACKAGE = Path(rslib.__file__).parent
 ORDER = [
     {"config", "atomic", "paths", "clock", "machine"},
     {"recipes", "models", "data", "optim", "ema", "metrics"},
-    {"checkpoint", "results", "params", "stats", "counts"},
+    {"checkpoint", "results", "params", "stats", "counts", "devices"},
     {"tasks", "verdicts"},
     {"engine", "tables"},
     {"judged"},
     {"provenance", "plot", "pages"},
     {"runs"},
-    {"processes", "timing"},
+    {"processes", "timing", "measure", "profile"},
     {"sweep"},
     {"collect", "render"},
     {"__main__"},
@@ -37,6 +37,7 @@ TORCH_FREE = {
     "verdicts",
     "pages",
     "judged",
+    "devices",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}
 # files of one folder

@@ -1,0 +1,107 @@
+"""What was measured on devices: one JSON file each, of training steps of many networks. No torch.
+
+While a device is being measured its file lies in ``runs/profile/``; ``record`` brings what is new
+to ``data/results/profile/``, which is committed. A measurement that is there is never replaced.
+"""
+
+import json
+import re
+from statistics import median
+
+from rslib import paths
+from rslib.atomic import write_atomically
+from rslib.config import InputError
+
+SCHEMA = 1
+FOLDER = "profile"
+FIELDS = {"model": str, "resolution": int, "variant": str, "images": int, "fits": bool}
+FIELDS |= {"free": int, "environment": dict}
+MEASURED = {"block_seconds", "step_seconds", "memory", "rates", "machine"}
+BATCH = 128  # that latencies are normalised to, as the paper's are on a GPU (Appendix H)
+
+
+def slug(name, device, threads):
+    """A device's file name; on a CPU the number of threads makes it another device."""
+    words = f"{name} {threads} threads" if device == "cpu" else name
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+def key(measurement):
+    return measurement["model"], measurement["resolution"], measurement["variant"]
+
+
+def read(file):
+    """The measurements in a device's file, none if there is no file. Raises InputError."""
+    if not file.exists():
+        return []
+    try:
+        held = json.loads(file.read_text())
+    except json.JSONDecodeError as error:
+        raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
+    if not isinstance(held, dict) or held.get("schema") != SCHEMA:
+        raise InputError(f"{file} holds no measurements of schema {SCHEMA}")
+    for one in held["measurements"]:
+        lacks = [name for name, kind in FIELDS.items() if not isinstance(one.get(name), kind)]
+        lacks += sorted(MEASURED - one.keys()) if one.get("fits") else []
+        if lacks:
+            raise InputError(f"{file}: a measurement lacks {', '.join(lacks)}")
+    return held["measurements"]
+
+
+def write(file, measurements):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    held = {"schema": SCHEMA, "measurements": sorted(measurements, key=key)}
+    write_atomically(file, (json.dumps(held, indent=1, allow_nan=False) + "\n").encode())
+
+
+def add(file, measurement):
+    """Put a measurement into a device's file, in place of an older one of the same thing."""
+    others = [one for one in read(file) if key(one) != key(measurement)]
+    write(file, [*others, measurement])
+
+
+def record(runs_dir, report=print):
+    """Copy what is new in every device's file to data/results; return how many measurements.
+
+    Left out is what no commit's code has measured. Raises InputError if nothing was measured.
+    """
+    files = sorted((runs_dir / FOLDER).glob("*.json"))
+    if not files:
+        raise InputError(f"nothing is measured in {runs_dir}; python -m rslib profile does")
+    new = 0
+    for file in files:
+        target = paths.RESULTS / FOLDER / file.name
+        known = read(target)
+        seen = {key(one) for one in known}
+        for one in read(file):
+            if key(one) in seen:
+                continue
+            if one["environment"]["dirty"]:
+                report(f"left out {' '.join(map(str, key(one)))}: the code was not committed")
+                continue
+            known, new = [*known, one], new + 1
+        if known:
+            write(target, known)
+            report(f"{target.relative_to(paths.ROOT)} holds {len(known)}")
+    return new
+
+
+def recorded():
+    """{file name: measurements} of every device in data/results."""
+    files = sorted((paths.RESULTS / FOLDER).glob("*.json"))
+    return {file.stem: read(file) for file in files}
+
+
+def latency(measurement):
+    """Seconds for 128 images in training steps: (median of the blocks, lowest, highest)."""
+    scale = BATCH / measurement["images"]
+    blocks = [scale * seconds for seconds in measurement["block_seconds"]]
+    return median(blocks), min(blocks), max(blocks)
+
+
+def image_bytes(measurement):
+    """Bytes of memory that each further image of a batch costs; None where that is not known."""
+    memory, images = measurement["memory"], measurement["images"]
+    if "half" not in memory:
+        return None
+    return (memory["full"] - memory["half"]) / (images - images // 2)
