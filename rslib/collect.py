@@ -1,6 +1,6 @@
-"""The one call of a notebook: train what is missing, or show what is recorded."""
+"""The one call of a notebook: train or measure what is missing, or show what is recorded."""
 
-from rslib import results, tables
+from rslib import devices, paths, results, tables
 from rslib.config import InputError
 from rslib.params import Params
 
@@ -25,3 +25,20 @@ def collect(study, params, report=print):
     plan = runs.plan(study.name, params, report)
     found = sweep.complete(plan, params, report)
     return tables.by_protocol(list(found.values()))
+
+
+def profiled(params, report=print):
+    """{device: measurements}: recorded ones; with a device in the parameters, also this machine's.
+
+    What is not measured yet is measured then, every network of Table 7.
+    """
+    found = devices.recorded()
+    if params.device:
+        from rslib import profile  # torch, needed for measuring alone
+
+        folder = paths.runs_dir(params.runs_dir)
+        profile.table_7(folder, device=params.device, variants=params.variants, report=report)
+        found |= devices.recorded(folder / devices.FOLDER)
+    if not found:
+        report("no device is recorded yet; -p device auto measures this one")
+    return found

@@ -86,10 +86,10 @@ def record(runs_dir, report=print):
     return new
 
 
-def recorded():
-    """{file name: measurements} of every device in data/results."""
-    files = sorted((paths.RESULTS / FOLDER).glob("*.json"))
-    return {file.stem: read(file) for file in files}
+def recorded(folder=None):
+    """{name: measurements} of every device in data/results, or in another folder of such files."""
+    held = [read(file) for file in sorted((folder or paths.RESULTS / FOLDER).glob("*.json"))]
+    return {name(measurements): measurements for measurements in held}
 
 
 def latency(measurement):
@@ -105,3 +105,11 @@ def image_bytes(measurement):
     if "half" not in memory:
         return None
     return (memory["full"] - memory["half"]) / (images - images // 2)
+
+
+def name(measurements):
+    """What readers call a device."""
+    environment = measurements[0]["environment"]
+    if environment["device"] == "cpu":
+        return f"{environment['device_name']}, {environment['threads']} threads"
+    return environment["device_name"]

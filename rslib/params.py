@@ -55,13 +55,28 @@ class Params:
         return self.scale != "auto" or self.epochs is not None
 
 
-def from_namespace(namespace):
-    """The Params of a notebook: its variables of those names, after a look at what was injected.
+@dataclass(frozen=True, kw_only=True)
+class Profiling:
+    """The parameters of notebooks that measure this machine instead of training."""
+
+    device: str = ""
+    variants: list = field(default_factory=list)
+    runs_dir: str = ""
+
+    def __post_init__(self):
+        _choice("device", self.device, ("", "auto", "cpu", "cuda"))
+        if not isinstance(self.runs_dir, str):
+            raise InputError(f"runs_dir is {self.runs_dir!r}; give a word")
+        object.__setattr__(self, "variants", _words("variants", self.variants))
+
+
+def from_namespace(namespace, kind=Params):
+    """The parameters of a notebook: its variables of those names, after a look at the injected.
 
     papermill's injected cell is found in IPython's own record of what was run, so that a variable
     of a later cell is never taken for a parameter.
     """
-    known = [f.name for f in fields(Params)]
+    known = [f.name for f in fields(kind)]
     injected = [c for c in namespace.get("In", []) if c.strip().split("\n")[0] == "# Parameters"]
     for cell in injected[-1:]:
         for statement in ast.parse(cell).body:
@@ -69,7 +84,7 @@ def from_namespace(namespace):
                 name = ast.unparse(target)
                 if name not in known:
                     raise InputError(f"unknown parameter {name!r}{suggest(name, known)}")
-    return Params(**{name: namespace[name] for name in known if name in namespace})
+    return kind(**{name: namespace[name] for name in known if name in namespace})
 
 
 def _choice(name, value, choices):
@@ -93,5 +108,5 @@ def _words(name, value):
             value = [word.strip() for word in value.split(",") if word.strip()]
         value = [value] if isinstance(value, str) else value
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise InputError(f'{name} is {value!r}; give a list of row ids, e.g. \'["cosine", "ema"]\'')
+        raise InputError(f'{name} is {value!r}; give a list of words, e.g. \'["cosine", "ema"]\'')
     return list(value)

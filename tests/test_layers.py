@@ -15,8 +15,8 @@ ORDER = [
     {"tasks", "verdicts"},
     {"engine", "tables"},
     {"judged"},
-    {"provenance", "plot", "pages"},
-    {"runs"},
+    {"provenance", "plot", "pages", "speed"},
+    {"runs", "speed_plot"},
     {"processes", "timing", "measure", "profile"},
     {"sweep"},
     {"collect", "render"},
@@ -38,6 +38,8 @@ TORCH_FREE = {
     "pages",
     "judged",
     "devices",
+    "speed",
+    "speed_plot",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}
 # files of one folder

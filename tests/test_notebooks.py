@@ -12,10 +12,11 @@ import pytest
 from jupytext.compare import compare_notebooks
 
 from rslib import paths, render
-from rslib.params import Params
+from rslib.params import Params, Profiling
 
 NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 TABLE1 = paths.ROOT / "notebooks" / "table1.ipynb"
+TABLE7 = paths.ROOT / "notebooks" / "table7.ipynb"
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
 
@@ -92,9 +93,11 @@ def test_the_first_code_cell_holds_the_parameters_their_defaults_and_their_help(
     given = {
         line.target.id: ast.literal_eval(line.value) for line in ast.parse(tagged[0].source).body
     }
-    defaults = {name: value for name, value in vars(Params()).items() if name in given}
+    kind = Params() if "scale" in given else Profiling()
+    defaults = {name: value for name, value in vars(kind).items() if name in given}
     assert given == defaults
-    assert set(vars(Params())) - set(given) == {"threads", "workers"}  # of the shell alone
+    left_to_the_shell = {"threads", "workers"} if isinstance(kind, Params) else set()
+    assert set(vars(kind)) - set(given) == left_to_the_shell
     told = papermill("--help-notebook", path)
     assert told.returncode == 0
     for line in tagged[0].source.splitlines():
@@ -121,6 +124,20 @@ def test_smoke_trains_every_row_from_any_folder(tmp_path):
     training = next(c for c in cells if "collect.collect(" in c.source)
     assert all(o.get("name") != "stderr" for c in cells for o in c.outputs)
     assert "10 of them to be trained" in stdout(training)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["devise", "cpu"], "InputError: unknown parameter 'devise'; did you mean 'device'?"),
+        (["device", "tpu"], "InputError: device is 'tpu'"),
+    ],
+    ids=lambda v: v[0] if isinstance(v, list) else "",
+)
+def test_bad_input_to_a_notebook_that_measures(words, message, tmp_path):
+    done = papermill(TABLE7, tmp_path / "out.ipynb", "-p", *words)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ MEASUREMENT = {
     "images": 4,
     "fits": True,
     "free": 2**30,
-    "environment": {"dirty": False},
+    "environment": {"dirty": False, "device": "cpu", "device_name": "A CPU", "threads": 2},
     "block_seconds": [1.0, 3.0, 2.0],
     "step_seconds": [1.0, 3.0, 2.0],
     "memory": {"half": 1000, "full": 1600},
@@ -141,7 +141,7 @@ def test_measurements_are_recorded_once_and_only_from_committed_code(tmp_path, m
     devices.add(file, MEASUREMENT | {"images": 8})  # measured again
     assert [one["images"] for one in devices.read(file) if one["resolution"] == 160] == [8]
     assert devices.record(tmp_path / "runs", said.append) == 0
-    assert devices.recorded() == {"a-cpu": [MEASUREMENT]}
+    assert devices.recorded() == {"A CPU, 2 threads": [MEASUREMENT]}
     with pytest.raises(InputError, match="nothing is measured"):
         devices.record(tmp_path / "elsewhere")
 

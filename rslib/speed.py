@@ -1,0 +1,202 @@
+"""Table 7's costs: the paper's, those counted, those measured on devices. Nothing needs torch."""
+
+import pandas as pd
+
+from rslib import devices
+from rslib.recipes import pareto
+from rslib.tables import SPACE
+
+WITHIN = 1.25  # speed-ups that differ by no more than this factor count as the same size
+
+
+def published():
+    """Table 7 as the paper prints it."""
+    lines = [
+        {
+            "px": row.resolution,
+            "params, M": f"{row.parameters:g}",
+            "FLOPs, B": f"{row.flops:g}",
+            "V100, s": f"{row.v100:g}",
+            "TPUv3, ms": f"{row.tpu:g}",
+            "top-1": f"{row.top1:.1f}",
+        }
+        for row in pareto.table_7()
+    ]
+    return _by_model(lines, pareto.table_7())
+
+
+def counted(counts):
+    """Parameters and FLOPs beside the paper's, and activations; counts: {row: rslib.counts.Counts}.
+
+    The last column is what §7.1 calls operational intensity: FLOPs for each element that a layer
+    reads or writes.
+    """
+    lines = []
+    for row, found in counts.items():
+        lines.append(
+            {
+                "px": row.resolution,
+                "params, M, paper": f"{row.parameters:g}",
+                "here": f"{found.parameters / 1e6:.1f}",
+                "FLOPs, B, paper": f"{row.flops:g}",
+                "here ": f"{found.flops / 1e9:.2f}",
+                "activations, M": f"{found.activations / 1e6:.1f}",
+                "FLOPs an element": f"{intensity(found):.0f}",
+            }
+        )
+    return _by_model(lines, counts)
+
+
+def intensity(found):
+    """FLOPs for each element that convolutions, linear layers, BN and SE read or write, forward."""
+    moved = sum(layer.inputs + layer.outputs for layer in found.layers)
+    return found.flops / (moved + 2 * found.normalised + 2 * found.gated)
+
+
+def compared(counts):
+    """What each EfficientNet counts, divided by its ResNet-RS's; counts as for `counted`."""
+    lines = []
+    for match in counted_pairs():
+        ours, theirs = counts[match.ours], counts[match.theirs]
+        lines.append(
+            {
+                "ResNet-RS": label(match.ours),
+                "parameters": f"{theirs.parameters / ours.parameters:.2f}",
+                "FLOPs": f"{theirs.flops / ours.flops:.2f}",
+                "activations": f"{theirs.activations / ours.activations:.2f}",
+                "FLOPs an element": f"{intensity(theirs) / intensity(ours):.2f}",
+            }
+        )
+    return pd.DataFrame(lines, index=[label(match.theirs) for match in counted_pairs()])
+
+
+def counted_pairs():
+    """Matches by top-1 without pseudo-labels: one for each EfficientNet."""
+    return [match for match in pareto.matches() if match.where != "Table 4"]
+
+
+def said_of_counts(counts):
+    """Markdown: of how many pairs §7.1's two statements are true."""
+    pairs = [(counts[match.ours], counts[match.theirs]) for match in counted_pairs()]
+    larger = sum(theirs.activations > ours.activations for ours, theirs in pairs)
+    lower = sum(intensity(theirs) < intensity(ours) for ours, theirs in pairs)
+    return (
+        f"EfficientNet has the larger activations in **{larger} of {len(pairs)}** pairs, and the "
+        f"lower operational intensity in **{lower} of {len(pairs)}**."
+    )
+
+
+def conditions(measurements):
+    """One line on how a device was measured."""
+    environments = [one["environment"] for one in measurements]
+    loads = [one["machine"]["before"]["load"] for one in measurements if one["fits"]]
+    torch = ", ".join(sorted({environment["torch"] for environment in environments}))
+    days = sorted({environment["began"][:10] for environment in environments})
+    return (
+        f"torch {torch}, {' to '.join(dict.fromkeys((days[0], days[-1])))}; load of the machine "
+        f"before a measurement {min(loads):.1f} to {max(loads):.1f}."
+    )
+
+
+def measured(measurements):
+    """A device's seconds for 128 images in training, a column a variant, beside the V100's.
+
+    measurements: of one device. The batch is the largest that fits, from 128 down on a GPU.
+    """
+    lines, rows = [], []
+    for row in pareto.table_7():
+        line = {"px": row.resolution, "V100, fp32": f"{row.v100:g}"}
+        for variant in variants(measurements):
+            one = _find(measurements, row, variant)
+            line[variant] = _seconds(one)
+            line[f"batch, {variant}"] = one["images"] if one and one["fits"] else ""
+            memory = devices.image_bytes(one) if one and one["fits"] else None
+            line[f"MiB an image, {variant}"] = f"{memory / 2**20:,.0f}" if memory else ""
+        lines.append(line)
+        rows.append(row)
+    return _by_model(lines, rows)
+
+
+def variants(measurements):
+    return sorted({one["variant"] for one in measurements})
+
+
+def _find(measurements, row, variant):
+    wanted = row.name, row.resolution, variant
+    return next((one for one in measurements if devices.key(one) == wanted), None)
+
+
+def _seconds(one):
+    if one is None:
+        return "not measured"
+    if not one["fits"]:
+        return "does not fit"
+    middle, low, high = devices.latency(one)
+    return f"{middle:.3g} ({low:.3g}{SPACE}…{SPACE}{high:.3g})"
+
+
+def speedups(recorded):
+    """How many times as fast ResNet-RS trains as the EfficientNet it is set against.
+
+    recorded: {device: measurements}. A column for each device and variant: the ratio of medians,
+    from the least to the largest that the blocks of steps allow, and what becomes of the claim.
+    """
+    lines = []
+    for match in pareto.matches():
+        line = {
+            "ResNet-RS": label(match.ours),
+            "top-1": f"{match.ours.top1:.1f} : {match.theirs.top1:.1f}",
+            "set by": "Table 7" if match.where == "rule" else match.where,
+            "TPUv3": f"{match.speedup(lambda row: row.tpu):.2f}",
+            "V100": f"{match.speedup(lambda row: row.v100):.2f}",
+        }
+        for device, measurements in recorded.items():
+            for variant in variants(measurements):
+                line[f"{device}, {variant}"] = _judged(match, measurements, variant)
+        lines.append(line)
+    named = [label(match.theirs) for match in pareto.matches()]
+    return pd.DataFrame(lines, index=named)
+
+
+def label(row):
+    return f"{row.label} @{row.resolution}".replace("EfficientNet", "ENet").replace("-RS", "‑RS")
+
+
+def _judged(match, measurements, variant):
+    ratio = speedup(match, measurements, variant)
+    if ratio is None:
+        return "not measured"
+    value, low, high = ratio
+    gpu = measurements[0]["environment"]["device"] == "cuda"
+    judged = verdict(match, ratio, variant, gpu=gpu)
+    return f"{judged}: {value:.2f} ({low:.2f}{SPACE}…{SPACE}{high:.2f})"
+
+
+def speedup(match, measurements, variant):
+    """(ratio of medians, least, largest), or None where one of the two was not measured."""
+    ours, theirs = (_find(measurements, row, variant) for row in (match.ours, match.theirs))
+    if not (ours and theirs and ours["fits"] and theirs["fits"]):
+        return None
+    ours, theirs = devices.latency(ours), devices.latency(theirs)
+    return theirs[0] / ours[0], theirs[1] / ours[2], theirs[2] / ours[1]
+
+
+def verdict(match, ratio, variant, *, gpu):
+    """What a measured speed-up says of the paper's: the V100's, or in bfloat16 the TPU's.
+
+    On a CPU, of which the paper says nothing, only the direction can be met.
+    """
+    value, low, high = ratio
+    printed = match.speedup(lambda row: row.tpu if variant.startswith("bf16") else row.v100)
+    if low > 1:
+        if not gpu:
+            return "same direction"
+        same = 1 / WITHIN <= value / printed <= WITHIN or value > printed
+        return f"reproduced ({'magnitude' if same else 'direction'})"
+    if high < 1:
+        return "contradicted" if gpu else "opposite direction here"
+    return "inconclusive"
+
+
+def _by_model(lines, rows):
+    return pd.DataFrame(lines, index=[row.label for row in rows])

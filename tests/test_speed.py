@@ -1,0 +1,87 @@
+"""The speed claim: ratios, their span, and what they say of the paper's."""
+
+import pytest
+
+from rslib import speed, speed_plot
+from rslib.recipes import pareto
+
+
+def device(kind, factor=1.0, variant="fp32", left_out=()):
+    """Measurements that are the V100's own latencies, ResNet-RS's taken by a factor."""
+    return [
+        {
+            "model": row.name,
+            "resolution": row.resolution,
+            "variant": variant,
+            "images": 128,
+            "fits": row.name != "efficientnet_b7",
+            "environment": {"device": kind, "torch": "2", "began": "2026-01-01T00:00:00"},
+            "block_seconds": [
+                t * row.v100 * (factor if row.family == "ResNet-RS" else 1)
+                for t in (0.95, 1.0, 1.1)
+            ],
+            "memory": {"full": 1},
+            "machine": {"before": {"load": 1.0}},
+        }
+        for row in pareto.table_7()
+        if row.name not in left_out
+    ]
+
+
+def b6():
+    return next(match for match in pareto.matches() if match.theirs.name == "efficientnet_b6")
+
+
+def test_a_speedup_is_a_ratio_of_medians_with_its_widest_span():
+    value, low, high = speed.speedup(b6(), device("cuda"), "fp32")
+    assert value == pytest.approx(15.7 / 4.72)
+    assert (low / value, high / value) == pytest.approx((0.95 / 1.1, 1.1 / 0.95))
+    assert speed.speedup(b6(), device("cuda"), "bf16") is None
+    assert speed.speedup(b6(), device("cuda", left_out=["resnet_rs_350"]), "fp32") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor", "expected"),
+    [
+        ("cuda", 1.0, "reproduced (magnitude)"),
+        ("cuda", 1.24, "reproduced (magnitude)"),
+        ("cuda", 0.5, "reproduced (magnitude)"),  # faster still than the paper says
+        ("cuda", 1.5, "reproduced (direction)"),
+        ("cuda", 3.3, "inconclusive"),
+        ("cuda", 5.0, "contradicted"),
+        ("cpu", 1.0, "same direction"),
+        ("cpu", 3.3, "inconclusive"),
+        ("cpu", 5.0, "opposite direction here"),
+    ],
+)
+def test_what_a_speedup_says_of_the_papers(kind, factor, expected):
+    ratio = speed.speedup(b6(), device(kind, factor), "fp32")
+    assert speed.verdict(b6(), ratio, "fp32", gpu=kind == "cuda") == expected
+
+
+def test_in_bfloat16_the_papers_speedup_is_the_tpus():
+    """2.74 there, 3.33 on the V100: 2.6 is as large as the one and not as the other."""
+    ratio = (2.6, 2.5, 2.7)
+    assert speed.verdict(b6(), ratio, "bf16", gpu=True) == "reproduced (magnitude)"
+    assert speed.verdict(b6(), ratio, "fp32", gpu=True) == "reproduced (direction)"
+
+
+def test_tables_say_what_is_missing():
+    held = device("cuda", left_out=["resnet_rs_50"])
+    seconds = speed.measured(held)["fp32"]
+    assert seconds["ResNet-RS-50"] == "not measured"
+    assert seconds["EfficientNet-B7"] == "does not fit"
+    assert seconds["EfficientNet-B6"] == "15.7 (14.9\u00a0…\u00a017.3)"
+    claims = speed.speedups({"a GPU": held})["a GPU, fp32"]
+    assert claims["ENet-B0 @224"] == "not measured" == claims["ENet-B7 @600"]
+    assert claims["ENet-B6 @528"].startswith("reproduced (magnitude): 3.33 (")
+    assert "load" in speed.conditions(held)
+
+
+def test_the_figure_has_a_panel_for_each_device_and_leaves_out_what_is_missing():
+    figure = speed_plot.curves({"a GPU": device("cuda"), "a CPU": device("cpu")})
+    drawn = [ax for ax in figure.axes if ax.axison]
+    assert [ax.get_title() for ax in drawn][2:] == ["a GPU, fp32", "a CPU, fp32"]
+    efficientnet = drawn[2].get_lines()[1]
+    assert len(efficientnet.get_xdata()) == 7  # B7 did not fit
+    assert list(efficientnet.get_xdata()) == sorted(efficientnet.get_xdata())
