@@ -1,12 +1,14 @@
 """timm's weights in our networks: the same logits for every depth that timm has."""
 
 import pickle
+import runpy
 
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
 
+from rslib import models, paths
 from rslib.config import InputError
 from rslib.models import resnet_rs, weights
 
@@ -83,6 +85,23 @@ def test_both_kinds_of_files_are_read(tmp_path):
         other = resnet_rs(26, width=0.125)
         weights.load(other, weights.read(tmp_path / name))
         assert torch.equal(other.fc.weight, model.fc.weight)
+
+
+def test_torch_hub_finds_every_network_and_takes_weights_by_either_name(tmp_path):
+    assert set(models.NAMES) <= runpy.run_path(str(paths.ROOT / "hubconf.py")).keys()
+    theirs = timm.create_model("resnetrs50", num_classes=10).eval()
+    save_file(theirs.state_dict(), tmp_path / "timm.safetensors")
+
+    def load(file):
+        return torch.hub.load(
+            str(paths.ROOT), "resnet_rs_50", source="local", weights=file, num_classes=10
+        )
+
+    first = load(tmp_path / "timm.safetensors")
+    save_file(first.state_dict(), tmp_path / "ours.safetensors")
+    second = load(tmp_path / "ours.safetensors")
+    for model in (first, second):
+        assert torch.equal(model.fc.weight, theirs.fc.weight)
 
 
 class Harmful:
