@@ -27,17 +27,18 @@ def collect(study, params, report=print):
     return tables.by_protocol(list(found.values()))
 
 
-def profiled(params, report=print):
+def profiled(params, rows=(), report=print):
     """{device: measurements}: recorded ones; with a device in the parameters, also this machine's.
 
-    What is not measured yet is measured then, every network of Table 7.
+    What is not measured yet is measured then: the given rows of Table 7, or all.
     """
     found = devices.recorded()
     if params.device:
         from rslib import profile  # torch, needed for measuring alone
 
         folder = paths.runs_dir(params.runs_dir)
-        profile.table_7(folder, device=params.device, variants=params.variants, report=report)
+        asked = {"device": params.device, "variants": params.variants}
+        profile.table_7(folder, rows, **asked, report=report)
         found |= devices.recorded(folder / devices.FOLDER)
     if not found:
         report("no device is recorded yet; -p device auto measures this one")

@@ -107,6 +107,17 @@ def image_bytes(measurement):
     return (memory["full"] - memory["half"]) / (images - images // 2)
 
 
+def memory(measurement, images=32):
+    """Bytes that a training step of so many images takes, as Table 3 has them; None if unknown.
+
+    A straight line through the two batches that were measured.
+    """
+    each = image_bytes(measurement)
+    if each is None:
+        return None
+    return measurement["memory"]["full"] + (images - measurement["images"]) * each
+
+
 def name(measurements):
     """What readers call a device."""
     environment = measurements[0]["environment"]

@@ -41,8 +41,8 @@ def words(found):
     )
 
 
-def table_7(runs_dir, *, device="auto", variants=(), threads=None, report=print):
-    """Measure every network of Table 7, and keep each in the device's file as it ends.
+def table_7(runs_dir, rows=(), *, device="auto", variants=(), threads=None, report=print):
+    """Measure every row of Table 7, or those given, and keep each in the device's file as it ends.
 
     What the file holds already is not measured again, so the same command goes on where it stopped.
     """
@@ -50,7 +50,7 @@ def table_7(runs_dir, *, device="auto", variants=(), threads=None, report=print)
     folder = runs.usable(runs_dir / devices.FOLDER)
     file = folder / f"{devices.slug(provenance.device_name(device), device, threads)}.json"
     kept = {devices.key(one) for one in devices.read(file)}
-    for row in pareto.table_7():
+    for row in rows or pareto.table_7():
         todo = [v for v in chosen(variants, device) if (row.name, row.resolution, v) not in kept]
         for variant in todo:
             (one,) = profile(row.name, row.resolution, device, [variant], threads)

@@ -158,6 +158,64 @@ def speedups(recorded):
     return pd.DataFrame(lines, index=named)
 
 
+def table_3(recorded):
+    """Table 3's four networks: seconds and memory on the paper's devices and on recorded ones.
+
+    Memory is that of 32 images, in GB; latency as in Table 7.
+    """
+    lines = []
+    for row, gigabytes in pareto.table_3().items():
+        line = {"TPUv3, s": f"{row.tpu / 1000:.1f}", "V100, s": f"{row.v100:.1f}"}
+        line["TPUv3, GB"] = f"{gigabytes:g}"
+        for device, measurements in recorded.items():
+            for variant in variants(measurements):
+                one = _find(measurements, row, variant)
+                held = devices.memory(one) if one and one["fits"] else None
+                line[f"{device}, {variant}, s"] = _seconds(one)
+                line[f"{device}, {variant}, GB"] = f"{held / 1e9:.1f}" if held else ""
+        lines.append(line)
+    return _by_model(lines, pareto.table_3())
+
+
+def memory_explained(counts):
+    """What the TPU's memory of Table 3 is made of; counts as for `counted`.
+
+    Weights, gradients, momentum and average are 16 bytes a parameter; the rest is divided by the
+    activations of 32 images.
+    """
+    lines = []
+    for row, gigabytes in pareto.table_3().items():
+        fixed = 16 * counts[row].parameters
+        each = (gigabytes * 1e9 - fixed) / (32 * counts[row].activations)
+        lines.append(
+            {
+                "TPUv3, GB": f"{gigabytes:g}",
+                "parameters, M": f"{counts[row].parameters / 1e6:.0f}",
+                "for them, GB": f"{fixed / 1e9:.1f}",
+                "activations, M": f"{counts[row].activations / 1e6:.0f}",
+                "bytes an activation": f"{each:.1f}",
+            }
+        )
+    return _by_model(lines, pareto.table_3())
+
+
+def memory_ratios(recorded):
+    """How many times ResNet-RS's memory EfficientNet takes, for Table 3's two pairs."""
+    paper, lines, named = pareto.table_3(), [], []
+    for match in (match for match in pareto.matches() if match.where == "Table 3"):
+        line = {"TPUv3": f"{paper[match.theirs] / paper[match.ours]:.1f}"}
+        for device, measurements in recorded.items():
+            for variant in variants(measurements):
+                pair = [_find(measurements, row, variant) for row in (match.theirs, match.ours)]
+                held = [devices.memory(one) if one and one["fits"] else None for one in pair]
+                line[f"{device}, {variant}"] = (
+                    f"{held[0] / held[1]:.1f}" if all(held) else "not measured"
+                )
+        lines.append(line)
+        named.append(f"{label(match.theirs)} : {label(match.ours)}")
+    return pd.DataFrame(lines, index=named)
+
+
 def label(row):
     return f"{row.label} @{row.resolution}".replace("EfficientNet", "ENet").replace("-RS", "‑RS")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rslib import speed, speed_plot
+from rslib import counts, speed, speed_plot
 from rslib.recipes import pareto
 
 
@@ -20,7 +20,9 @@ def device(kind, factor=1.0, variant="fp32", left_out=()):
                 t * row.v100 * (factor if row.family == "ResNet-RS" else 1)
                 for t in (0.95, 1.0, 1.1)
             ],
-            "memory": {"full": 1},
+            "memory": {"half": 2e9, "full": 3e9}
+            if "rs_350" in row.name
+            else {"half": 3e9, "full": 5e9},
             "machine": {"before": {"load": 1.0}},
         }
         for row in pareto.table_7()
@@ -85,3 +87,25 @@ def test_the_figure_has_a_panel_for_each_device_and_leaves_out_what_is_missing()
     efficientnet = drawn[2].get_lines()[1]
     assert len(efficientnet.get_xdata()) == 7  # B7 did not fit
     assert list(efficientnet.get_xdata()) == sorted(efficientnet.get_xdata())
+
+
+def test_memory_is_that_of_32_images_on_a_line_through_two_batches():
+    """Of 128 and 64 images: 2 GB + 64 / 64 GB and so on; 1.5 GB and 2 GB at 32."""
+    held = device("cuda")
+    ratios = speed.memory_ratios({"a GPU": held})
+    assert list(ratios["TPUv3"]) == ["2.3", "1.8"]
+    assert list(ratios["a GPU, fp32"]) == ["1.3", "not measured"]  # B7 did not fit
+    shown = speed.table_3({"a GPU": held})
+    assert list(shown["a GPU, fp32, GB"]) == ["2.0", "1.5", "", "2.0"]
+
+
+def test_the_papers_memory_follows_from_activations():
+    rows = list(pareto.table_3())
+    assert [row.label for row in rows] == [
+        "EfficientNet-B6",
+        "ResNet-RS-350",
+        "EfficientNet-B7",
+        "ResNet-RS-420",
+    ]
+    found = speed.memory_explained({row: counts.count(row.name, row.resolution) for row in rows})
+    assert all(2 < float(each) < 3.2 for each in found["bytes an activation"])

@@ -42,6 +42,17 @@ def table_7():
         ]
 
 
+def table_3():
+    """{row of Table 7: gigabytes on a TPUv3 core, for 32 images in bfloat16} of Table 3's four."""
+    with open(paths.PAPER / "table3.csv") as file:
+        memory = {(r["model"], int(r["resolution"])): r for r in csv.DictReader(file)}
+    return {
+        row: float(memory[row.label, row.resolution]["tpu_memory_gb"])
+        for row in table_7()
+        if (row.label, row.resolution) in memory
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Match:
     """A ResNet-RS and the EfficientNet that it is set against."""

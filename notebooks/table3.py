@@ -1,0 +1,99 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     notebook_metadata_filter: kernelspec,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Table 3: more parameters, less memory
+#
+# Two pairs of networks of nearly the same accuracy. In each the ResNet-RS has three to four times
+# the parameters of the EfficientNet, and more FLOPs, and yet the paper trains it in less memory and in
+# less time (§7.1). What has to be kept for the way back are activations, not parameters, and of
+# those EfficientNet has more. As on [the page of Table 7](table7.ipynb) nothing has to be trained to
+# test that: one training step tells.
+
+# %% [markdown]
+# | this page | |
+# |---|---|
+# | shows | what was counted, and every device that is recorded; measures nothing unless asked to |
+# | needs | half a minute on any machine |
+# | this machine | `papermill notebooks/table3.ipynb out.ipynb -p device auto`: a few minutes on a GPU |
+#
+# The same command again goes on where it stopped. What it measures, the page of Table 7 shows too.
+
+# %% tags=["parameters"]
+device: str = ""  # cpu, cuda or auto measures this machine; empty shows what is recorded
+variants: list = []  # Such as "fp32,bf16"; empty for those usual on the device
+runs_dir: str = ""  # Where this machine's measurements are kept; empty for runs/ of the project
+
+# %% tags=["hide-input"]
+import inspect
+
+from IPython.display import Code
+
+from rslib import collect, counts, measure, params, speed
+from rslib.recipes import pareto
+
+asked = params.from_namespace(globals(), params.Profiling)
+
+# %% [markdown]
+# ## What the paper reports, and what is behind it
+#
+# Memory is that of 32 images on a TPUv3 core, in bfloat16, without fusing layers and without
+# computing activations again on the way back. Weights, gradients, momentum and the average of the
+# weights are four numbers of four bytes for each parameter. What the paper's memory leaves after
+# these is divided by the activations, counted here as on the page of Table 7: what convolutions and
+# linear layers put out, for 32 images.
+
+# %%
+counted = {row: counts.count(row.name, row.resolution) for row in pareto.table_3()}
+speed.memory_explained(counted)
+
+# %% [markdown]
+# Two bytes are one bfloat16 number, so each network keeps between one and two numbers for each
+# activation: the layer's output, and in part what BN and the activation function make of it. Of four
+# networks whose parameters differ more than fourfold, the memory follows from one count.
+#
+# ## Measured
+#
+# Peaks of two batches, one twice the other, are measured in one process; the memory of 32 images is
+# on the straight line through them. On a CPU the peak is that of the whole process, in float32. The
+# function that measures:
+
+# %% tags=["remove-input"]
+Code(inspect.getsource(measure.peak_memory), language="python")
+
+# %% tags=["scroll-output"]
+recorded = collect.profiled(asked, list(pareto.table_3()))
+
+# %%
+speed.table_3(recorded)
+
+# %% [markdown]
+# How many times the memory of ResNet-RS EfficientNet takes; the paper states 2.3 and 1.8.
+
+# %%
+speed.memory_ratios(recorded)
+
+# %% [markdown]
+# ## Run it yourself
+#
+# - `-p device auto` measures the four networks on this machine and adds it to the tables.
+# - `python -m rslib profile resnet_rs_350 --resolution 256` measures one of them.
+# - `python -m rslib record profile` and `make render` put what was measured into the book.
+#
+# ## Exercises
+#
+# 1. ResNet-RS-350 at 320 pixels: how much memory should 32 images take? Count first, then measure.
+# 2. Which part of EfficientNet-B6 has the most activations? `counts.count("efficientnet_b6",
+#    528).layers` lists them in order.
