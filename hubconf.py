@@ -12,13 +12,7 @@ dependencies = ["torch", "torchvision", "safetensors"]
 def _entry(name):
     def build(weights=None, num_classes=1000):
         model = models.named(name, num_classes=num_classes)
-        if weights is None:
-            return model
-        held = files.read(weights)
-        # timm's first layer is called conv1, ours stem
-        return (files.load_timm if any(n.startswith("conv1.") for n in held) else files.load)(
-            model, held
-        )
+        return files.load(model, files.read(weights)) if weights else model
 
     build.__name__ = name
     build.__doc__ = f"{name} as published: (N, 3, H, W) float -> (N, num_classes) logits."

@@ -43,7 +43,7 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, params, speed, speed_plot
+from rslib import collect, counts, params, released, speed, speed_plot
 from rslib.recipes import pareto
 
 asked = params.from_namespace(globals(), params.Profiling)
@@ -53,10 +53,11 @@ asked = params.from_namespace(globals(), params.Profiling)
 #
 # Latencies are those of training steps (Appendix H): on one V100 in float32, seconds for 128 images;
 # on eight TPUv3 cores in bfloat16, milliseconds for 1,024. FLOPs are of one image forward, two for
-# each multiplication with its addition. Top-1 is in percent of ImageNet's validation images.
+# each multiplication with its addition. Top-1 is in percent of ImageNet's validation images; beside
+# it stands what released weights reach here, where that is recorded (`python -m rslib evaluate`).
 
 # %%
-speed.published()
+speed.published(released.recorded())
 
 # %% [markdown]
 # ## Counted

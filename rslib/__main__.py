@@ -1,4 +1,4 @@
-"""python -m rslib run|profile|record|render: what the notebooks do, from a shell.
+"""python -m rslib run|profile|evaluate|record|render: what the notebooks do, from a shell.
 
 Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped or held (the same
 command goes on).
@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 import traceback
+from pathlib import Path
 
 from rslib.config import InputError, suggest
 from rslib.params import EXECUTORS, Params
@@ -85,8 +86,19 @@ def parser():
     profile.add_argument("--no-latency", action="store_true", help="only count, measure nothing")
     profile.add_argument("--runs-dir", default="", help="where table7 is kept; default runs/")
     profile.add_argument("--json", action="store_true", help="print JSON, and nothing else")
+    evaluate = commands.add_parser(
+        "evaluate", help="top-1 and top-5 of weights that others trained"
+    )
+    evaluate.add_argument("model", help="such as resnet_rs_50")
+    evaluate.add_argument("--weights", required=True, help=".safetensors or .pth, timm's or ours")
+    evaluate.add_argument("--data-dir", required=True, help="folder with val/<class>/")
+    evaluate.add_argument("--resolution", type=number, help="pixels; default: Table 7's smallest")
+    evaluate.add_argument("--preprocessing", default="official", help="official or timm")
+    evaluate.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    evaluate.add_argument("--runs-dir", default="", help="where the result is kept; default runs/")
+    evaluate.add_argument("--json", action="store_true", help="print JSON, and nothing else")
     record = commands.add_parser("record", help="copy finished runs to data/results")
-    record.add_argument("study", help="table1, or profile")
+    record.add_argument("study", help="table1, profile, or weights")
     record.add_argument("--runs-dir", default="")
     return top
 
@@ -94,8 +106,8 @@ def parser():
 def main(words=None):
     options = parser().parse_args(words)
     try:
-        commands = {"run": run, "profile": profile, "record": record, "render": render}
-        return commands[options.command](options)
+        commands = (run, profile, evaluate, record, render)
+        return next(c for c in commands if c.__name__ == options.command)(options)
     except InputError as error:
         return fail(error, BAD_INPUT)
     except KeyboardInterrupt:
@@ -147,11 +159,32 @@ def profile(options):
     return DONE
 
 
+def evaluate(options):
+    from rslib import evaluate, paths, released, runs
+
+    if options.resolution is not None and type(options.resolution) is not int:
+        raise InputError(f"resolution is {options.resolution}; give whole pixels")
+    found = evaluate.evaluate(
+        options.model,
+        Path(options.weights).expanduser(),
+        Path(options.data_dir).expanduser(),
+        resolution=options.resolution,
+        shown=options.preprocessing,
+        device=runs.choose_device(options.device),
+    )
+    file = released.keep(found, paths.runs_dir(options.runs_dir))
+    if options.json:
+        print(json.dumps(found, indent=1, allow_nan=False))
+    else:
+        print(f"{released.line(found)}\nkept in {file}")
+    return DONE
+
+
 def record(options):
-    from rslib import devices, paths, results
+    from rslib import devices, paths, released, results
     from rslib.recipes.additive import STUDIES
 
-    known = {devices.FOLDER: devices.record}
+    known = {devices.FOLDER: devices.record, released.FOLDER: released.record}
     known |= {name: lambda folder: results.record(options.study, folder) for name in STUDIES}
     if options.study not in known:
         raise InputError(f"no study {options.study!r}{suggest(options.study, known)}")

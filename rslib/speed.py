@@ -9,8 +9,11 @@ from rslib.tables import SPACE
 WITHIN = 1.25  # speed-ups that differ by no more than this factor count as the same size
 
 
-def published():
-    """Table 7 as the paper prints it."""
+def published(released=()):
+    """Table 7 as the paper prints it; beside it, what released weights reach here, if any.
+
+    released: as `rslib.released.recorded` has them.
+    """
     lines = [
         {
             "px": row.resolution,
@@ -22,7 +25,13 @@ def published():
         }
         for row in pareto.table_7()
     ]
-    return _by_model(lines, pareto.table_7())
+    for found in released:
+        for line, row in zip(lines, pareto.table_7(), strict=True):
+            if (row.name, row.resolution) == (found["model"], found["resolution"]):
+                line[f"weights {found['weights_sha256'][:6]}, {found['preprocessing']}"] = (
+                    f"{100 * found['top1']['correct'] / found['top1']['n']:.2f}"
+                )
+    return _by_model(lines, pareto.table_7()).fillna("")
 
 
 def counted(counts):

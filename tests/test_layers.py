@@ -11,13 +11,13 @@ PACKAGE = Path(rslib.__file__).parent
 ORDER = [
     {"config", "atomic", "paths", "clock", "machine"},
     {"recipes", "models", "data", "optim", "ema", "metrics"},
-    {"checkpoint", "results", "params", "stats", "counts", "devices"},
+    {"checkpoint", "results", "params", "stats", "counts", "devices", "released"},
     {"tasks", "verdicts"},
     {"engine", "tables"},
     {"judged"},
     {"provenance", "plot", "pages", "speed"},
     {"runs", "speed_plot"},
-    {"processes", "timing", "measure", "profile"},
+    {"processes", "timing", "measure", "profile", "evaluate"},
     {"sweep"},
     {"collect", "render"},
     {"__main__"},
@@ -40,6 +40,7 @@ TORCH_FREE = {
     "devices",
     "speed",
     "speed_plot",
+    "released",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}
 # files of one folder

@@ -163,6 +163,13 @@ def folder(root, test_names=("test", "val")):
     return train, test, classes
 
 
+def labelled(root, part):
+    """(images, class names) of ``<root>/<part>/<class>/*``, undecoded."""
+    if not _classes(root / part):
+        raise InputError(f"{root} has no {part}/ with one folder of images for each class")
+    return _tree(root, part)
+
+
 def _classes(folder):
     """Names of the class folders, in order; hidden ones, as editors make them, are none."""
     if not folder.is_dir():

@@ -51,29 +51,21 @@ def read(file):
     return weights
 
 
-def load_timm(model, state_dict):
-    """Give a `resnet_rs` the weights of timm's network of the same depth; returns the model.
-
-    state_dict: {timm's name: tensor}. Raises InputError, naming what differs, if they are another
-    network's; the model then is as it was.
-    """
-    ours = {}
-    for name, tensor in state_dict.items():
-        for pattern, replacement in RENAMED:
-            name = re.sub(pattern, replacement, name)
-        ours[name] = tensor
-    return load(model, ours)
-
-
 def load(model, state_dict):
-    """Give a model weights under its own names; returns the model. Raises as `load_timm`."""
+    """Give a model weights under its own names or timm's; returns the model.
+
+    Raises InputError, naming what differs, if they are another network's; the model then is as it
+    was.
+    """
+    if any(name.startswith("conv1.") for name in state_dict):  # our first layer is called stem
+        return load_timm(model, state_dict)
     wanted = model.state_dict()
     both = wanted.keys() & state_dict.keys()
     differ = {
         "missing": [name for name in wanted if name not in both],
         "unknown": [name for name in state_dict if name not in both],
         "of another shape": [
-            n for n in wanted if n in both and wanted[n].shape != state_dict[n].shape
+            name for name in wanted if name in both and wanted[name].shape != state_dict[name].shape
         ],
     }
     faults = [
@@ -83,3 +75,13 @@ def load(model, state_dict):
         raise InputError(f"these weights are of another network: {'; '.join(faults)}")
     model.load_state_dict(state_dict)
     return model
+
+
+def load_timm(model, state_dict):
+    """Give a `resnet_rs` the weights of timm's network of the same depth. Otherwise as `load`."""
+    ours = {}
+    for name, tensor in state_dict.items():
+        for pattern, replacement in RENAMED:
+            name = re.sub(pattern, replacement, name)
+        ours[name] = tensor
+    return load(model, ours)

@@ -1,0 +1,102 @@
+"""Weights that others trained, on validation images: top-1 and top-5.
+
+The protocol matters: the authors' crops the original image first and then resizes, timm's resizes
+first and then crops, from a larger part of it. The two differ by up to a point.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional
+
+from rslib import models, provenance
+from rslib.config import InputError, suggest
+from rslib.data import images
+from rslib.data.augment import eval_crop
+from rslib.models import weights as files
+from rslib.recipes import pareto
+from rslib.tasks.classify import normalise
+
+TIMM_CROP = {50: 0.91, 101: 0.94}  # of resnetrs50 and 101; of the deeper ones 1
+
+
+def timm_crop(image, side, share):
+    """uint8 (3, H, W) -> (3, side, side): shorter side to side / share, then the centre."""
+    image = functional.resize(
+        image, [int(side / share)], interpolation=InterpolationMode.BICUBIC, antialias=True
+    )
+    return functional.center_crop(image, [side, side])
+
+
+@dataclass(frozen=True)
+class View(Dataset):
+    images: object
+    shown: object  # image -> (3, side, side)
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return self.shown(self.images.image(index)), self.images.labels[index]
+
+
+def preprocessing(name, model, side):
+    """The function that shows an image to the network: "official", or "timm"."""
+    if name == "official":
+        return lambda image: eval_crop(image, side)
+    if name == "timm":
+        family, _, size = model.rpartition("_")
+        share = side / (side + 32) if family == "efficientnet" else TIMM_CROP.get(int(size), 1.0)
+        return lambda image: timm_crop(image, side, share)
+    raise InputError(f"no preprocessing {name!r}{suggest(name, ('official', 'timm'))}")
+
+
+def published_resolution(model):
+    """The smallest resolution at which Table 7 has the network."""
+    sides = [row.resolution for row in pareto.table_7() if row.name == model]
+    if not sides:
+        raise InputError(f"Table 7 has no {model}; give --resolution")
+    return min(sides)
+
+
+def evaluate(model, weights, data_dir, *, resolution=None, shown="official", device="cpu"):
+    """A model's weights on data_dir/val/<class>/: {"top1": {"correct", "n"}, "top5": …, of what}.
+
+    Classes are in the order of their folders' names, as ImageNet's are. Raises InputError for what
+    does not exist or does not belong together.
+    """
+    network = models.named(model)
+    held = files.read(weights)
+    resolution = resolution or published_resolution(model)
+    view = preprocessing(shown, model, resolution)
+    found, classes = images.labelled(data_dir, "val")
+    known = held.get("fc.weight", torch.empty(0, 0)).shape[0]
+    if known != len(classes):
+        raise InputError(f"{weights} knows {known} classes, {data_dir}/val has {len(classes)}")
+    network = models.named(model, num_classes=known)
+    files.load(network, held)
+    batches = DataLoader(View(found, view), batch_size=50)
+    right = counted(network.eval().to(device), batches, torch.device(device))
+    return {
+        "model": model,
+        "resolution": resolution,
+        "preprocessing": shown,
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "top1": {"correct": right[0], "n": len(found)},
+        "top5": {"correct": right[1], "n": len(found)},
+        "environment": provenance.session(device),
+    }
+
+
+@torch.no_grad()
+def counted(network, batches, device):
+    """How many images are right at first, and within the first five, in float32."""
+    right = torch.zeros(2, dtype=torch.int64)
+    for pixels, labels in batches:
+        logits = network(normalise(pixels.to(device))).cpu()
+        best = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
+        right += torch.stack([best[:, 0].sum(), best.any(1).sum()])
+    return right.tolist()

@@ -1,0 +1,127 @@
+"""Weights that others trained, on a small folder of real files: counts, protocols, bad input."""
+
+import json
+
+import pytest
+import timm
+import torch
+from pictures import picture
+from PIL import Image
+from safetensors.torch import save_file
+from timm.data import create_transform
+
+from rslib import evaluate, paths, released, speed
+from rslib.__main__ import main
+from rslib.config import InputError
+from rslib.models import named
+
+CLASSES = ("apple", "bee", "cat", "dog", "elm", "fox")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three pictures in each of six classes, and weights of both namings that know six classes."""
+    root = tmp_path_factory.mktemp("images")
+    for label, name in enumerate(CLASSES):
+        (root / "val" / name).mkdir(parents=True)
+        for index in range(3):
+            pixels = picture(90 + 10 * index, 120, seed=3 * label + index)
+            Image.fromarray(pixels.transpose(1, 2, 0)).save(root / "val" / name / f"{index}.png")
+    torch.manual_seed(0)
+    network = timm.create_model("resnetrs50", num_classes=6, zero_init_last=False)
+    save_file(network.state_dict(), root / "timm.safetensors")
+    return root
+
+
+def run(folder, *words):
+    weights = str(folder / "timm.safetensors")
+    return main(["evaluate", *words, "--weights", weights, "--data-dir", str(folder)])
+
+
+@pytest.mark.parametrize("shown", ["official", "timm"])
+def test_counts_are_those_of_timms_network_on_the_same_pictures(folder, shown, tmp_path, capsys):
+    words = ["resnet_rs_50", "--preprocessing", shown, "--json", "--device", "cpu"]
+    assert run(folder, *words, "--runs-dir", str(tmp_path)) == 0
+    found = json.loads(capsys.readouterr().out)
+    theirs = timm.create_model("resnetrs50", num_classes=6).eval()
+    theirs.load_state_dict(evaluate.files.read(folder / "timm.safetensors"))
+    view = evaluate.preprocessing(shown, "resnet_rs_50", 160)
+    batch, labels = [], []
+    for label, name in enumerate(CLASSES):
+        for file in sorted((folder / "val" / name).iterdir()):
+            batch.append(view(evaluate.images.decode(file)))
+            labels.append(label)
+    with torch.no_grad():
+        best = theirs(evaluate.normalise(torch.stack(batch))).topk(5).indices
+    right = best == torch.tensor(labels)[:, None]
+    assert found["top1"] == {"correct": int(right[:, 0].sum()), "n": 18}
+    assert found["top5"] == {"correct": int(right.any(1).sum()), "n": 18}
+    assert found["resolution"] == 160  # Table 7's
+    (kept,) = (tmp_path / "weights").iterdir()
+    assert json.loads(kept.read_text()) == found
+
+
+@pytest.mark.parametrize("model", ["resnet_rs_50", "resnet_rs_152", "efficientnet_b1"])
+def test_timms_preprocessing_is_timms(model):
+    side = evaluate.published_resolution(model)
+    image = torch.from_numpy(picture(300, 400))
+    shares = {"resnet_rs_50": 0.91, "resnet_rs_152": 1.0, "efficientnet_b1": side / (side + 32)}
+    theirs = create_transform(
+        (3, side, side), interpolation="bicubic", crop_pct=shares[model], normalize=False
+    )
+    expected = theirs(Image.fromarray(image.permute(1, 2, 0).numpy()))
+    ours = evaluate.preprocessing("timm", model, side)(image)
+    assert (ours.int() - expected.int()).abs().max() <= 1  # Pillow rounds at another place
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["resnet_rs_51"], "no model 'resnet_rs_51'"),
+        (["resnet_rs_101"], "these weights are of another network: "),
+        (["resnet_rs_26"], "Table 7 has no resnet_rs_26; give --resolution"),
+        (["resnet_rs_50", "--resolution", "big"], "resolution is big; give whole pixels"),
+        (["resnet_rs_50", "--preprocessing", "keras"], "no preprocessing 'keras'"),
+    ],
+)
+def test_bad_input_is_one_line(words, message, folder, capsys, tmp_path):
+    assert run(folder, *words, "--runs-dir", str(tmp_path)) == 1
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and message in told[0]
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_weights_that_know_other_classes_are_refused(folder, tmp_path):
+    save_file(named("resnet_rs_50", 7).state_dict(), tmp_path / "seven.safetensors")
+    with pytest.raises(InputError, match=r"seven.safetensors knows 7 classes, .*val has 6"):
+        evaluate.evaluate("resnet_rs_50", tmp_path / "seven.safetensors", folder)
+
+
+FOUND = {
+    "model": "resnet_rs_50",
+    "resolution": 160,
+    "preprocessing": "official",
+    "weights_sha256": "ab" * 32,
+    "top1": {"correct": 39_450, "n": 50_000},
+    "top5": {"correct": 47_000, "n": 50_000},
+    "environment": {"dirty": False},
+}
+
+
+def test_only_all_of_imagenet_is_recorded_and_table_7_shows_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    few = {"correct": 5, "n": 18}
+    released.keep(FOUND, tmp_path)
+    released.keep(FOUND | {"top1": few, "weights_sha256": "cd" * 32}, tmp_path)
+    said = []
+    assert released.record(tmp_path, said.append) == 1
+    assert any("not all of ImageNet" in line for line in said)
+    assert released.record(tmp_path, said.append) == 0
+    shown = speed.published(released.recorded())
+    assert shown.columns[-1] == "weights ababab, official"
+    assert list(shown[shown.columns[-1]]).count("") == 18
+    assert "78.90" in list(shown[shown.columns[-1]])
+    assert "top-1 78.90 %, top-5 94.00 %" in released.line(FOUND)
+    with pytest.raises(InputError, match="no weights are evaluated"):
+        released.record(tmp_path / "elsewhere")
