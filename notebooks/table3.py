@@ -27,7 +27,7 @@
 # |---|---|
 # | shows | what was counted, and every device that is recorded; measures nothing unless asked to |
 # | needs | half a minute on any machine |
-# | this machine | `papermill notebooks/table3.ipynb out.ipynb -p device auto`: a few minutes on a GPU |
+# | this machine | `papermill notebooks/table3.ipynb out.ipynb -p device auto`: minutes on a GPU |
 #
 # The same command again goes on where it stopped. What it measures, the page of Table 7 shows too.
 
@@ -60,15 +60,17 @@ counted = {row: counts.count(row.name, row.resolution) for row in pareto.table_3
 speed.memory_explained(counted)
 
 # %% [markdown]
-# Two bytes are one bfloat16 number, so each network keeps between one and two numbers for each
-# activation: the layer's output, and in part what BN and the activation function make of it. Of four
-# networks whose parameters differ more than fourfold, the memory follows from one count.
+# Two bytes are one bfloat16 number: each network keeps between one and two numbers for each
+# activation, the layer's output and in part what BN and the activation function make of it. Three of
+# four are alike; why ResNet-RS-350 needs a third less than its sibling, the count does not tell. Still
+# it explains far more than parameters do, of which the networks with less memory have the most.
 #
 # ## Measured
 #
 # Peaks of two batches, one twice the other, are measured in one process; the memory of 32 images is
-# on the straight line through them. On a CPU the peak is that of the whole process, in float32. The
-# function that measures:
+# on the straight line through them, which reaches far where only small batches fit. The TPU's
+# are in bfloat16; `fp32` numbers take twice as much. On a CPU the peak is that of the whole process.
+# The function that measures:
 
 # %% tags=["remove-input"]
 Code(inspect.getsource(measure.peak_memory), language="python")

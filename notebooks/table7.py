@@ -28,7 +28,7 @@
 # |---|---|
 # | shows | what was counted, and every device that is recorded; measures nothing unless asked to |
 # | needs | a minute on any machine |
-# | this machine | `papermill notebooks/table7.ipynb out.ipynb -p device auto`: minutes on a GPU, an hour on a laptop |
+# | this machine | `papermill notebooks/table7.ipynb out.ipynb -p device auto`: an hour or less on a GPU, longer on a CPU |
 # | one network | `python -m rslib profile resnet_rs_50 --resolution 160` |
 #
 # The same command again goes on where it stopped, and measures nothing twice.
@@ -82,18 +82,17 @@ speed.counted(counted)
 #
 # $$ t \ge \sum_\ell \max\left(\frac{F_\ell}{\text{FLOP/s}},\ \frac{M_\ell}{\text{bytes/s}}\right). $$
 #
-# What decides is *operational intensity*, FLOPs for each element read or written. EfficientNet's
-# depthwise convolutions have little of it: each output needs nine or 25 multiplications, where a dense
-# 3×3 convolution of 256 channels has 2,304. And its inverted bottlenecks make the wide side of a block
-# the one that is normalised, gated and kept (§7.1).
+# What decides is *operational intensity*: FLOPs for each number read or written. EfficientNet's
+# depthwise convolutions have little of it: each output takes nine or 25 multiplications, where a dense
+# 3×3 convolution of 256 channels takes 2,304. And they work on the wide side of a block, where ResNet
+# has its 3×3 convolution on the narrow one. It is counted as
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(counts.least_seconds), language="python")
+Code(inspect.getsource(speed.intensity), language="python")
 
 # %% [markdown]
-# The paper's two statements, for every EfficientNet and the fastest ResNet-RS of Table 7 that is at
-# least as accurate (of B7's accuracy there is none, so it meets the one that Table 3 sets it
-# against). All four columns are EfficientNet's count, divided by ResNet-RS's.
+# §7.1 says that EfficientNets have the larger activations and the lower intensity. Here are, for the
+# pairs of [the speed claim](#the-speed-claim), EfficientNet's counts divided by ResNet-RS's.
 
 # %%
 speed.compared(counted)
@@ -105,10 +104,11 @@ Markdown(speed.said_of_counts(counted))
 # ## Measured
 #
 # A training step is forward, loss, backward, SGD with momentum and the average of the weights. As in
-# Appendix H a batch has 128 images and is halved until it fits, and times are for 128 images. On a CPU
+# Appendix H a batch has 128 images and is halved until it fits, and times are for 128 images; on a CPU
 # it begins with four. A time is the median of several steps or blocks of steps, with the shortest and
-# the longest; each measurement is a process of its own. *MiB an image* is what a further image adds to
-# the peak of memory.
+# the longest: they tell how steady one process was, not how another day or machine would differ.
+# *MiB an image* is what a further image adds to the peak of memory. Images lie in memory with their
+# channels last, but for the variant `fp32-nchw`. Devices that are recorded:
 
 # %% tags=["scroll-output"]
 recorded = collect.profiled(asked)
@@ -121,12 +121,17 @@ for name, measurements in recorded.items():
 # %% [markdown]
 # ## The speed claim
 #
-# How many times as fast ResNet-RS trains, for the same pairs, and for the one that Table 4 names: after
-# training with pseudo-labels, ResNet-RS-152 at 224 pixels is as accurate as EfficientNet-B5. The paper's
-# own range holds for four of the seven sizes by this rule: against B0, B1 and B3 its lead is smaller.
-# For what was measured here, the span is from the least to the largest ratio that the shortest and
-# longest steps allow. Of a GPU, *reproduced (magnitude)* means as large as the paper's within a factor
-# of 1.25, or larger. The paper says nothing of CPUs.
+# How many times as fast ResNet-RS trains. The paper prints this for seven pairs, and its ranges, "1.7x -
+# 2.7x" and "2.1x - 3.3x", are those of Table 7's five. It sets nothing against B0, B1 and B3. For
+# these the table takes the fastest ResNet-RS that is at least as accurate, with what the paper's own
+# latencies give in brackets: there the lead is smaller. (Table 4's pair was trained with
+# pseudo-labels too, so its accuracies are others.)
+#
+# For a measured pair of the paper's the table says what becomes of the claim, the ratio, and its span
+# between the shortest and longest steps. In float32 the V100's figure counts, in bfloat16 the TPU's.
+# *Reproduced (magnitude)* is a lead, the ratio less one, within a factor of 1.25 of the printed one;
+# *larger* and *direction* are larger and smaller leads. The paper says nothing of CPUs: there only
+# the direction is judged. Columns of devices appear here when one is recorded.
 
 # %%
 speed.speedups(recorded)
@@ -134,8 +139,8 @@ speed.speedups(recorded)
 # %% [markdown]
 # ## Figures 1 and 4
 #
-# Each mark is a network. Further left is faster. The accuracies are the same in every panel; only
-# the devices differ.
+# Each mark is a network. Further left is faster. The paper's figures show the TPU; the V100 is in its
+# Table 7. The accuracies are the same in every panel; only the devices differ.
 
 # %% mystnb={"image": {"alt": "Published top-1 over training time, one panel a device, with one line for ResNet-RS and one for EfficientNet. In the paper's two panels the line of ResNet-RS lies left of EfficientNet's at every accuracy but the highest, which only EfficientNet-B7 has."}}
 _ = speed_plot.curves(recorded)

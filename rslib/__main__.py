@@ -141,6 +141,8 @@ def profile(options):
     asked = {"device": options.device, "threads": options.threads}
     asked["variants"] = tuple(filter(None, options.variants.split(",")))
     if options.model == "table7":
+        if options.no_latency or options.json or options.resolution is not None:
+            raise InputError("table7 measures what Table 7 has; it takes no such option")
         profile.table_7(paths.runs_dir(options.runs_dir), **asked)
         return DONE
     if type(options.resolution) is not int:

@@ -32,14 +32,16 @@ def profiled(params, rows=(), report=print):
 
     What is not measured yet is measured then: the given rows of Table 7, or all.
     """
-    found = devices.recorded()
-    if params.device:
-        from rslib import profile  # torch, needed for measuring alone
+    if not params.device:
+        for name in ("variants", "runs_dir"):
+            if getattr(params, name):
+                raise InputError(f"{name} is for measuring; ask for that with device")
+        if not (found := devices.recorded()):
+            report("no device is recorded yet; -p device auto measures this one")
+        return found
+    from rslib import profile  # torch, needed for measuring alone
 
-        folder = paths.runs_dir(params.runs_dir)
-        asked = {"device": params.device, "variants": params.variants}
-        profile.table_7(folder, rows, **asked, report=report)
-        found |= devices.recorded(folder / devices.FOLDER)
-    if not found:
-        report("no device is recorded yet; -p device auto measures this one")
-    return found
+    folder = paths.runs_dir(params.runs_dir)
+    asked = {"device": params.device, "variants": params.variants}
+    profile.table_7(folder, rows, **asked, report=report)
+    return devices.recorded(folder / devices.FOLDER)

@@ -15,7 +15,7 @@ from rslib.config import InputError
 SCHEMA = 1
 FOLDER = "profile"
 FIELDS = {"model": str, "resolution": int, "variant": str, "images": int, "fits": bool}
-FIELDS |= {"free": int, "environment": dict}
+FIELDS |= {"free": int, "total": int, "environment": dict}
 MEASURED = {"block_seconds", "step_seconds", "memory", "rates", "machine"}
 BATCH = 128  # that latencies are normalised to, as the paper's are on a GPU (Appendix H)
 
@@ -70,7 +70,7 @@ def record(runs_dir, report=print):
         raise InputError(f"nothing is measured in {runs_dir}; python -m rslib profile does")
     new = 0
     for file in files:
-        target = paths.RESULTS / FOLDER / file.name
+        target = recorded_file(file)
         known = read(target)
         seen = {key(one) for one in known}
         for one in read(file):
@@ -87,9 +87,22 @@ def record(runs_dir, report=print):
 
 
 def recorded(folder=None):
-    """{name: measurements} of every device in data/results, or in another folder of such files."""
-    held = [read(file) for file in sorted((folder or paths.RESULTS / FOLDER).glob("*.json"))]
-    return {name(measurements): measurements for measurements in held}
+    """{name: measurements} of every device in data/results; with those in another folder, if given.
+
+    Where both have one, the recorded counts.
+    """
+    held = {}
+    for where in filter(None, (folder, paths.RESULTS / FOLDER)):
+        for file in sorted(where.glob("*.json")):
+            for one in read(file):
+                held.setdefault(file.name, {})[key(one)] = one
+    groups = [sorted(found.values(), key=key) for _, found in sorted(held.items())]
+    return {name(measurements): measurements for measurements in groups}
+
+
+def recorded_file(file):
+    """Where a device's file is, or will be, in data/results."""
+    return paths.RESULTS / FOLDER / file.name
 
 
 def latency(measurement):

@@ -13,7 +13,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from rslib import models, provenance
-from rslib.config import InputError, suggest
+from rslib.config import InputError, sha256, suggest
 from rslib.data import images
 from rslib.data.augment import eval_crop
 from rslib.models import weights as files
@@ -44,31 +44,33 @@ class View(Dataset):
 
 
 def preprocessing(name, model, side):
-    """The function that shows an image to the network: "official", or "timm"."""
+    """The function that shows an image to the network: "official", or "timm" (for ResNet-RS)."""
     if name == "official":
         return lambda image: eval_crop(image, side)
     if name == "timm":
-        family, _, size = model.rpartition("_")
-        share = side / (side + 32) if family == "efficientnet" else TIMM_CROP.get(int(size), 1.0)
+        share = TIMM_CROP.get(int(model.rpartition("_")[2]), 1.0)
         return lambda image: timm_crop(image, side, share)
     raise InputError(f"no preprocessing {name!r}{suggest(name, ('official', 'timm'))}")
 
 
 def published_resolution(model):
-    """The smallest resolution at which Table 7 has the network."""
+    """The one resolution at which Table 7 has the network; released weights are of one."""
     sides = [row.resolution for row in pareto.table_7() if row.name == model]
-    if not sides:
-        raise InputError(f"Table 7 has no {model}; give --resolution")
-    return min(sides)
+    if len(sides) != 1:
+        listed = " and ".join(map(str, sides)) or "no resolution"
+        raise InputError(f"Table 7 has {model} at {listed}; give --resolution")
+    return sides[0]
 
 
 def evaluate(model, weights, data_dir, *, resolution=None, shown="official", device="cpu"):
-    """A model's weights on data_dir/val/<class>/: {"top1": {"correct", "n"}, "top5": …, of what}.
+    """A ResNet-RS's weights on data_dir/val/<class>/: {"top1": {"correct", "n"}, "top5": …, …}.
 
-    Classes are in the order of their folders' names, as ImageNet's are. Raises InputError for what
-    does not exist or does not belong together.
+    Classes are in the order of their folders' names, as ImageNet's are; the network computes in
+    float32. Raises InputError for what does not exist or does not belong together.
     """
-    network = models.named(model)
+    rs = [name for name in models.NAMES if name.startswith("resnet_rs")]
+    if model not in rs:
+        raise InputError(f"no model {model!r}{suggest(model, rs)}")
     held = files.read(weights)
     resolution = resolution or published_resolution(model)
     view = preprocessing(shown, model, resolution)
@@ -76,18 +78,20 @@ def evaluate(model, weights, data_dir, *, resolution=None, shown="official", dev
     known = held.get("fc.weight", torch.empty(0, 0)).shape[0]
     if known != len(classes):
         raise InputError(f"{weights} knows {known} classes, {data_dir}/val has {len(classes)}")
-    network = models.named(model, num_classes=known)
-    files.load(network, held)
+    network = files.load(models.named(model, num_classes=known), held)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     batches = DataLoader(View(found, view), batch_size=50)
     right = counted(network.eval().to(device), batches, torch.device(device))
     return {
         "model": model,
         "resolution": resolution,
         "preprocessing": shown,
+        "weights": weights.name,
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "classes_sha256": sha256(classes),
         "top1": {"correct": right[0], "n": len(found)},
         "top5": {"correct": right[1], "n": len(found)},
-        "environment": provenance.session(device),
+        "environment": provenance.session(device) | {"precision": "fp32"},
     }
 
 

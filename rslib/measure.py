@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional
@@ -18,14 +19,37 @@ from torch.nn import functional
 from rslib import ema, models, optim, provenance
 from rslib.config import Optim
 
-VARIANTS = {  # bfloat16 autocast, TF32 allowed, compiled
-    "fp32": (False, False, False),  # the paper's protocol on GPUs
-    "tf32": (False, True, False),
-    "bf16": (True, True, False),
-    "fp32-compiled": (False, False, True),
-    "bf16-compiled": (True, True, True),
+
+class Variant(NamedTuple):
+    """How a training step is computed; as it stands: float32 in every bit, eager, channels last."""
+
+    bf16: bool = False
+    tf32: bool = False
+    compiled: bool = False
+    channels_last: bool = True
+
+
+VARIANTS = {
+    "fp32": Variant(),  # the paper's precision on the V100
+    "fp32-nchw": Variant(channels_last=False),
+    "tf32": Variant(tf32=True),
+    "bf16": Variant(bf16=True, tf32=True),  # the paper's precision on TPUs
+    "fp32-compiled": Variant(compiled=True),
+    "bf16-compiled": Variant(bf16=True, tf32=True, compiled=True),
 }
 RECIPE = Optim(weight_decay=4e-5, peak_rate=1e-3)  # small: the labels are random
+
+
+# of allocators and of libraries; a compiler's long messages are not searched
+SHORT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "alloc_failed",
+    "unable to find an engine",  # cuDNN, where its workspace does not fit
+    "could not create a memory object",  # oneDNN
+)
 
 
 def measure(*, model, resolution, device, variant, images, seconds, threads):
@@ -33,19 +57,19 @@ def measure(*, model, resolution, device, variant, images, seconds, threads):
 
     seconds: that the timed steps may take, of which there are always a few. Returns plain data:
     seconds a step, of blocks of steps and of single ones; bytes at the peak; what the machine was
-    doing. {"fits": False} if memory ran out.
+    doing. {"fits": False, …} if memory ran out.
     """
     torch.set_num_threads(threads)
-    half, tf32, compiled = VARIANTS[variant]
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-    before = telemetry(device)
-    about = {"environment": provenance.session(device), "free": free_memory(device)}
-    about["environment"]["precision"] = variant
+    how = VARIANTS[variant]
+    allow_tf32(how.tf32)
+    about, before = describe(device, variant), telemetry(device)
     device = torch.device(device)
     try:
-        step = training_step(models.named(model), resolution, images, device, half, compiled)
-        memory = peak_memory(step, images, device, compiled)
+        step = training_step(models.named(model), resolution, images, device, how)
+        memory = peak_memory(step, images, device, how.compiled)
         blocks, single = timed(step, device, seconds)
+        del step  # gives the network's memory back
+        best = rates(device, how.bf16)
     except (RuntimeError, MemoryError) as error:
         if not short_of_memory(error):
             raise
@@ -56,30 +80,44 @@ def measure(*, model, resolution, device, variant, images, seconds, threads):
         "block_seconds": blocks,
         "step_seconds": single,
         "memory": memory,
-        "rates": rates(device, half),
+        "rates": best,
         "machine": {"before": before, "after": telemetry(device.type)},
     }
 
 
+def describe(device, variant):
+    """Code and machine, and the bytes that are free on the device."""
+    environment = provenance.session(device)
+    environment["precision"] = variant
+    free, total = memory_of(device)
+    return {"environment": environment, "free": free, "total": total}
+
+
+def allow_tf32(allowed):
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+
+
 def short_of_memory(error):
     """Allocators say so in many words, and most of them by a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        words in str(error).lower() for words in ("memory", "bad_alloc", "allocate")
-    )
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    words = str(error).lower()
+    return type(error) is RuntimeError and any(said in words for said in SHORT_OF_MEMORY)
 
 
-def training_step(network, resolution, images, device, half, compiled):
+def training_step(network, resolution, images, device, how):
     """step(n): train on the first n of a batch of random images."""
-    layout = {"device": device, "memory_format": torch.channels_last}
+    order = torch.channels_last if how.channels_last else torch.contiguous_format
+    layout = {"device": device, "memory_format": order}
     network = network.to(**layout).train()
     optimizer, average = optim.sgd(network, RECIPE), ema.Ema(network)
-    forward = torch.compile(network) if compiled else network
+    forward = torch.compile(network) if how.compiled else network
     pixels = torch.randn(images, 3, resolution, resolution).to(**layout)
     labels = torch.randint(0, 1000, (images,), device=device)
 
     def step(n=images):
         optimizer.zero_grad()
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(device.type, torch.bfloat16, enabled=how.bf16):
             logits = forward(pixels[:n])
             loss = functional.cross_entropy(logits, labels[:n], label_smoothing=0.1)
         loss.backward()
@@ -99,8 +137,8 @@ def peak_memory(step, images, device, compiled):
     for name, n in (("half", images // 2), ("full", images)):
         if n == 0 or (compiled and n < images):
             continue
+        step(n)  # the first one is no other's like: momentum and workspaces are made
         if device.type == "cuda":
-            step(n)  # libraries reserve workspace in their first step
             torch.cuda.synchronize()
             torch.cuda.reset_peak_memory_stats()
             step(n)
@@ -118,9 +156,11 @@ def timed(step, device, seconds):
     if device.type == "cpu":
         single = repeated(lambda: clocked(step), 1, seconds, at_least=3, at_most=50)
         return single, single
-    repeated(lambda: clocked_on_gpu(step, 10), 10, seconds / 4, at_least=3, at_most=10)  # warm up
-    blocks = repeated(lambda: clocked_on_gpu(step, 10), 10, seconds, at_least=5, at_most=30)
-    single = repeated(lambda: clocked_on_gpu(step, 1), 1, seconds / 4, at_least=20, at_most=100)
+    once = repeated(lambda: clocked_on_gpu(step, 1), 1, seconds / 4, at_least=3, at_most=30)
+    # gaps between steps only count where steps are short
+    many = max(1, min(10, int(0.5 / once[-1])))
+    blocks = repeated(lambda: clocked_on_gpu(step, many), many, seconds, at_least=5, at_most=30)
+    single = repeated(lambda: clocked_on_gpu(step, 1), 1, seconds / 4, at_least=5, at_most=100)
     return blocks, single
 
 
@@ -165,28 +205,38 @@ def telemetry(device):
     """What else may have had a part in the time: load of the machine, clocks of the GPU."""
     found = {"load": os.getloadavg()[0]}
     if device == "cuda":
-        fields = "clocks.sm,clocks.max.sm,temperature.gpu,clocks_event_reasons.active"
+        fields = "clocks.sm,clocks.max.sm,temperature.gpu,power.draw"
         command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
-        told = subprocess.run(command, capture_output=True, text=True)
-        found["gpu"] = told.stdout.strip() or f"nvidia-smi: exit code {told.returncode}"
+        command += ["-i", f"GPU-{torch.cuda.get_device_properties(0).uuid}"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+            found["gpu"] = done.stdout.strip() if done.returncode == 0 else "not told"
+        except OSError:
+            found["gpu"] = "no nvidia-smi"
     return found
 
 
-def free_memory(device):
-    """Bytes that a process may still take, on a CPU within its container's limit."""
-    if device != "cpu":
-        return torch.cuda.mem_get_info()[0]
+def memory_of(device):
+    """(free, total) bytes of the device; on a CPU within the container's limit."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    free = 1024 * int(lines["MemAvailable"].split()[0])
-    limit = Path("/sys/fs/cgroup/memory.max")
-    bounded = limit.exists() and limit.read_text().strip() != "max"
-    return min(free, int(limit.read_text())) if bounded else free
+    free, total = (1024 * int(lines[name].split()[0]) for name in ("MemAvailable", "MemTotal"))
+    group = Path("/sys/fs/cgroup")
+    if (group / "memory.max").exists() and (group / "memory.max").read_text().strip() != "max":
+        limit = int((group / "memory.max").read_text())
+        held = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        free, total = min(free, limit - int(held["anon"])), min(total, limit)
+    return free, total
 
 
 def main(asked):
+    if "model" not in asked:  # only what the device is
+        print(json.dumps(describe(asked["device"], "")))
+        return
     if asked["device"] == "cpu":
         # past this an allocation fails in this process; without it the kernel would kill another
-        most = int(0.9 * free_memory("cpu"))
+        most = int(0.9 * memory_of("cpu")[0])
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     print(json.dumps(measure(**asked), allow_nan=False))
 

@@ -5,15 +5,21 @@ process of its own.
 """
 
 import json
+import re
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from statistics import quantiles
 
-from rslib import counts, devices, machine, provenance, runs
+from filelock import FileLock, Timeout
+
+from rslib import counts, devices, machine, provenance, results, runs
 from rslib.config import InputError, suggest
+from rslib.measure import VARIANTS, memory_of
 from rslib.recipes import pareto
 
 BEGIN = {"cuda": 128, "cpu": 4}  # images
-VARIANTS = ("fp32", "tf32", "bf16", "fp32-compiled", "bf16-compiled")
 USUAL = {"cuda": ("fp32", "tf32", "bf16"), "cpu": ("fp32",)}
 SECONDS = 10.0  # of timed steps
 
@@ -36,27 +42,61 @@ def words(found):
     return (
         f"{found['model']} at {found['resolution']} px: {found['parameters'] / 1e6:.1f} million "
         f"parameters; {found['flops'] / 1e9:.2f} billion FLOPs an image, "
-        f"{found['training_flops'] / 1e9:.1f} billion a training step; "
-        f"{found['activations'] / 1e6:.1f} million activations"
+        f"{found['training_flops'] / 1e9:.1f} billion in a training step of one; "
+        f"{found['activations'] / 1e6:.1f} million activations an image"
     )
 
 
 def table_7(runs_dir, rows=(), *, device="auto", variants=(), threads=None, report=print):
     """Measure every row of Table 7, or those given, and keep each in the device's file as it ends.
 
-    What the file holds already is not measured again, so the same command goes on where it stopped.
+    What is kept or recorded already is not measured again, so the same command goes on where it
+    stopped; only what uncommitted code measured is, once the code is committed. Raises runs.Held
+    where another process measures, and at the end InputError for what could not be measured.
     """
     device, threads = runs.choose_device(device), threads or machine.cores()
-    folder = runs.usable(runs_dir / devices.FOLDER)
-    file = folder / f"{devices.slug(provenance.device_name(device), device, threads)}.json"
-    kept = {devices.key(one) for one in devices.read(file)}
-    for row in rows or pareto.table_7():
-        todo = [v for v in chosen(variants, device) if (row.name, row.resolution, v) not in kept]
-        for variant in todo:
-            (one,) = profile(row.name, row.resolution, device, [variant], threads)
-            devices.add(file, one)
-            report(f"{row.label} at {row.resolution} px, {line(one)}")
-    report(f"{file} holds {len(devices.read(file))} measurements")
+    variants = chosen(variants, device)
+    name = in_a_process({"device": device})["environment"]["device_name"]
+    file = runs.usable(runs_dir / devices.FOLDER) / f"{devices.slug(name, device, threads)}.json"
+    failed = []
+    with alone(file):
+        for row in rows or pareto.table_7():
+            for variant in variants:
+                if (row.name, row.resolution, variant) in known(file):
+                    continue
+                what = f"{row.label} at {row.resolution} px"
+                try:
+                    (one,) = profile(row.name, row.resolution, device, [variant], threads)
+                except InputError as error:
+                    failed.append(f"{what}, {variant}")
+                    report(f"{what}: {error}")
+                    continue
+                devices.add(file, one)
+                report(f"{what}, {line(one)}")
+        report(f"{file} holds {len(devices.read(file))} measurements")
+    if failed:
+        raise InputError(f"not measured: {'; '.join(failed)}; the same command tries again")
+
+
+def known(file):
+    """Keys of what need not be measured: recorded, or kept and no worse than a new one would be."""
+    dirty = results.code_version()["dirty"]
+    kept = [one for one in devices.read(file) if dirty or not one["environment"]["dirty"]]
+    return {devices.key(one) for one in [*kept, *devices.read(devices.recorded_file(file))]}
+
+
+@contextmanager
+def alone(file):
+    """Hold a device's file: two processes that measure would measure each other."""
+    lock = FileLock(file.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise runs.Held(f"{file.name} is being measured; when that has ended, try again") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def profile(name, resolution, device="auto", variants=(), threads=None):
@@ -77,6 +117,8 @@ def chosen(variants, device):
     for variant in variants:
         if variant not in VARIANTS:
             raise InputError(f"no variant {variant!r}{suggest(variant, VARIANTS)}")
+        if variant == "tf32" and device == "cpu":
+            raise InputError("variant tf32 is a GPU's; a CPU computes fp32 or bf16")
     return variants or USUAL[device]
 
 
@@ -91,13 +133,23 @@ def largest_that_fits(asked, images):
 
 
 def in_a_process(asked):
+    """What `rslib.measure` prints. Raises InputError where it fails, unless for want of memory."""
     command = [sys.executable, "-m", "rslib.measure", json.dumps(asked)]
     done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == -signal.SIGKILL and asked["device"] == "cpu":
+        # so the kernel ends a process that takes the machine's last memory
+        session = provenance.session("cpu") | {"precision": asked["variant"]}
+        free, total = memory_of("cpu")
+        return {"fits": False, "environment": session, "free": free, "total": total}
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        what = f"{asked['model']} at {asked['resolution']} px, {asked['variant']}"
-        raise InputError(f"measuring {what} failed: {last}")
+        raise InputError(f"measuring failed: {reason(done.stderr) or done.returncode}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def reason(stderr):
+    """The line that names the exception: CUDA and the compiler put advice below it."""
+    named = [line for line in stderr.splitlines() if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return named[-1] if named else stderr.strip().rpartition("\n")[2]
 
 
 def line(measurement):
@@ -105,19 +157,26 @@ def line(measurement):
     what = f"{measurement['variant']}, batch {measurement['images']}"
     if not measurement["fits"]:
         gib = measurement["free"] / 2**30
-        return f"{what}: does not fit into {gib:.1f} GiB, which was all that was free"
+        total = measurement["total"] / 2**30
+        return f"{what}: does not fit into {gib:.1f} GiB, which were free of {total:.1f}"
     middle, low, high = devices.latency(measurement)
     each = devices.image_bytes(measurement)
     memory = f"; {each / 2**20:,.0f} MiB an image" if each else ""
+    single = measurement["step_seconds"]
+    slow = (
+        f", one step in twenty above {quantiles(single, n=20)[-1]:.3g} s"
+        if len(single) > 19
+        else ""
+    )
     return (
-        f"{what}: {middle:.3g} s for 128 images ({low:.3g} to {high:.3g}), "
+        f"{what}: {middle:.3g} s for 128 images ({low:.3g} to {high:.3g}){slow}, "
         f"{devices.BATCH / middle:.3g} images/s; peak {measurement['memory']['full'] / 2**30:.2f} "
-        f"GiB{memory}; {100 * of_roof(measurement):.0f} % of the device's roof"
+        f"GiB{memory}; the least time of such a step is {100 * of_roof(measurement):.0f} % of that"
     )
 
 
 def of_roof(measurement):
-    """The share of the roofline that is reached: least time over measured time, 0 to 1."""
+    """Least time over measured time, 0 to 1: the share of the device's roofline that is reached."""
     variant, rates = measurement["variant"], measurement["rates"]
     least = counts.least_seconds(
         counts.count(measurement["model"], measurement["resolution"]),

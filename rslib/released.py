@@ -8,7 +8,10 @@ from rslib.config import InputError
 
 FOLDER = "weights"
 IMAGENET = 50_000  # validation images
-NAMES = {"model", "resolution", "preprocessing", "weights_sha256", "top1", "top5", "environment"}
+# config.sha256 of ImageNet's thousand class names, n01440764 and so on, in order
+IMAGENET_CLASSES = "5e738e464c43c92037bbb4252eeb6ba2c306091861443ae7e182e28c9662324e"
+NAMES = {"model", "resolution", "preprocessing", "weights", "weights_sha256", "classes_sha256"}
+NAMES |= {"top1", "top5", "environment"}
 
 
 def keep(found, runs_dir):
@@ -52,14 +55,21 @@ def record(runs_dir, report=print):
         found, target = read(file), paths.RESULTS / FOLDER / file.name
         if target.exists():
             continue
-        if found["top1"]["n"] != IMAGENET or found["environment"]["dirty"]:
-            report(f"left out {file.stem}: not all of ImageNet, or code that was not committed")
+        if reason := unfit(found):
+            report(f"left out {file.stem}: {reason}")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, file.read_bytes())
         report(f"recorded {target.relative_to(paths.ROOT)}")
         new += 1
     return new
+
+
+def unfit(found):
+    """Why an evaluation may not stand beside the paper's; empty if it may."""
+    if (found["classes_sha256"], found["top1"]["n"]) != (IMAGENET_CLASSES, IMAGENET):
+        return "not all of ImageNet's validation images"
+    return "the code was not committed" if found["environment"]["dirty"] else ""
 
 
 def recorded():

@@ -4,9 +4,10 @@ import pandas as pd
 
 from rslib import devices
 from rslib.recipes import pareto
+from rslib.released import percent
 from rslib.tables import SPACE
 
-WITHIN = 1.25  # speed-ups that differ by no more than this factor count as the same size
+WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
 
 
 def published(released=()):
@@ -25,13 +26,15 @@ def published(released=()):
         }
         for row in pareto.table_7()
     ]
-    for found in released:
+    for column in sorted({found["preprocessing"] for found in released}):
         for line, row in zip(lines, pareto.table_7(), strict=True):
-            if (row.name, row.resolution) == (found["model"], found["resolution"]):
-                line[f"weights {found['weights_sha256'][:6]}, {found['preprocessing']}"] = (
-                    f"{100 * found['top1']['correct'] / found['top1']['n']:.2f}"
-                )
-    return _by_model(lines, pareto.table_7()).fillna("")
+            wanted = row.name, row.resolution, column
+            line[f"released weights, {column}"] = ", ".join(
+                f"{percent(found):.2f}"
+                for found in released
+                if (found["model"], found["resolution"], found["preprocessing"]) == wanted
+            )
+    return _by_model(lines, pareto.table_7())
 
 
 def counted(counts):
@@ -46,9 +49,9 @@ def counted(counts):
             {
                 "px": row.resolution,
                 "params, M, paper": f"{row.parameters:g}",
-                "here": f"{found.parameters / 1e6:.1f}",
+                "params, M, here": f"{found.parameters / 1e6:.1f}",
                 "FLOPs, B, paper": f"{row.flops:g}",
-                "here ": f"{found.flops / 1e9:.2f}",
+                "FLOPs, B, here": f"{found.flops / 1e9:.2f}",
                 "activations, M": f"{found.activations / 1e6:.1f}",
                 "FLOPs an element": f"{intensity(found):.0f}",
             }
@@ -80,7 +83,7 @@ def compared(counts):
 
 
 def counted_pairs():
-    """Matches by top-1 without pseudo-labels: one for each EfficientNet."""
+    """Matches by Table 7's top-1, without pseudo-labels."""
     return [match for match in pareto.matches() if match.where != "Table 4"]
 
 
@@ -98,13 +101,17 @@ def said_of_counts(counts):
 def conditions(measurements):
     """One line on how a device was measured."""
     environments = [one["environment"] for one in measurements]
+
+    def all_of(name):
+        return ", ".join(sorted({str(environment[name]) for environment in environments}))
+
+    days = sorted(environment["began"][:10] for environment in environments)
     loads = [one["machine"]["before"]["load"] for one in measurements if one["fits"]]
-    torch = ", ".join(sorted({environment["torch"] for environment in environments}))
-    days = sorted({environment["began"][:10] for environment in environments})
-    return (
-        f"torch {torch}, {' to '.join(dict.fromkeys((days[0], days[-1])))}; load of the machine "
-        f"before a measurement {min(loads):.1f} to {max(loads):.1f}."
-    )
+    commits = ", ".join(f"`{commit[:10]}`" for commit in all_of("commit").split(", "))
+    line = f"torch {all_of('torch')}; {' to '.join(dict.fromkeys((days[0], days[-1])))}; {commits}"
+    if loads:
+        line += f"; load of the machine just before {min(loads):.1f} to {max(loads):.1f}"
+    return f"{line}."
 
 
 def measured(measurements):
@@ -147,18 +154,23 @@ def _seconds(one):
 def speedups(recorded):
     """How many times as fast ResNet-RS trains as the EfficientNet it is set against.
 
-    recorded: {device: measurements}. A column for each device and variant: the ratio of medians,
-    from the least to the largest that the blocks of steps allow, and what becomes of the claim.
+    recorded: {device: measurements}. The paper's columns are what it prints, in brackets what its
+    latencies make of a pair that is not its own. Then one for each device and variant: what becomes
+    of the claim, the ratio of medians, and its span from the least to the largest that the blocks
+    of steps allow.
     """
     lines = []
     for match in pareto.matches():
         line = {
             "ResNet-RS": label(match.ours),
-            "top-1": f"{match.ours.top1:.1f} : {match.theirs.top1:.1f}",
-            "set by": "Table 7" if match.where == "rule" else match.where,
-            "TPUv3": f"{match.speedup(lambda row: row.tpu):.2f}",
-            "V100": f"{match.speedup(lambda row: row.v100):.2f}",
+            "top-1": " : ".join(f"{top1:.1f}" for top1 in match.accuracies()),
+            "set by": match.where,
         }
+        for name, printed, seconds in (
+            ("V100", match.v100, lambda row: row.v100),
+            ("TPUv3", match.tpu, lambda row: row.tpu),
+        ):
+            line[name] = f"{printed:.1f}" if printed else f"({match.speedup(seconds):.1f})"
         for device, measurements in recorded.items():
             for variant in variants(measurements):
                 line[f"{device}, {variant}"] = _judged(match, measurements, variant)
@@ -211,7 +223,7 @@ def memory_explained(counts):
 def memory_ratios(recorded):
     """How many times ResNet-RS's memory EfficientNet takes, for Table 3's two pairs."""
     paper, lines, named = pareto.table_3(), [], []
-    for match in (match for match in pareto.matches() if match.where == "Table 3"):
+    for match in (m for m in pareto.matches() if m.where in ("Table 3", "Tables 3, 7")):
         line = {"TPUv3": f"{paper[match.theirs] / paper[match.ours]:.1f}"}
         for device, measurements in recorded.items():
             for variant in variants(measurements):
@@ -235,8 +247,8 @@ def _judged(match, measurements, variant):
         return "not measured"
     value, low, high = ratio
     gpu = measurements[0]["environment"]["device"] == "cuda"
-    judged = verdict(match, ratio, variant, gpu=gpu)
-    return f"{judged}: {value:.2f} ({low:.2f}{SPACE}…{SPACE}{high:.2f})"
+    said = verdict(match, ratio, variant, gpu=gpu)
+    return f"{said}{': ' if said else ''}{value:.2f} ({low:.2f}{SPACE}…{SPACE}{high:.2f})"
 
 
 def speedup(match, measurements, variant):
@@ -249,17 +261,23 @@ def speedup(match, measurements, variant):
 
 
 def verdict(match, ratio, variant, *, gpu):
-    """What a measured speed-up says of the paper's: the V100's, or in bfloat16 the TPU's.
+    """What a measured speed-up says of the printed one: the V100's, or in bfloat16 the TPU's.
 
-    On a CPU, of which the paper says nothing, only the direction can be met.
+    Sizes are compared as leads, ratios less one. Of a pair that is not the paper's nothing is said;
+    on a CPU, of which the paper says nothing, only the direction can be met.
     """
     value, low, high = ratio
-    printed = match.speedup(lambda row: row.tpu if variant.startswith("bf16") else row.v100)
+    printed = match.tpu if variant.startswith("bf16") else match.v100
+    if printed is None:
+        return ""
+    if low > 1 and gpu:
+        lead = (value - 1) / (printed - 1)
+        size = (
+            "magnitude" if 1 / WITHIN <= lead <= WITHIN else "larger" if lead > 1 else "direction"
+        )
+        return f"reproduced ({size})"
     if low > 1:
-        if not gpu:
-            return "same direction"
-        same = 1 / WITHIN <= value / printed <= WITHIN or value > printed
-        return f"reproduced ({'magnitude' if same else 'direction'})"
+        return "same direction"
     if high < 1:
         return "contradicted" if gpu else "opposite direction here"
     return "inconclusive"

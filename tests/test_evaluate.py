@@ -8,11 +8,11 @@ import torch
 from pictures import picture
 from PIL import Image
 from safetensors.torch import save_file
-from timm.data import create_transform
+from timm.data import ImageNetInfo, create_transform
 
 from rslib import evaluate, paths, released, speed
 from rslib.__main__ import main
-from rslib.config import InputError
+from rslib.config import InputError, sha256
 from rslib.models import named
 
 CLASSES = ("apple", "bee", "cat", "dog", "elm", "fox")
@@ -20,15 +20,24 @@ CLASSES = ("apple", "bee", "cat", "dog", "elm", "fox")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Three pictures in each of six classes, and weights of both namings that know six classes."""
-    root = tmp_path_factory.mktemp("images")
+    """Three pictures in each of six classes, and weights of timm's that tell pictures apart."""
+    root, shown = tmp_path_factory.mktemp("images"), []
     for label, name in enumerate(CLASSES):
         (root / "val" / name).mkdir(parents=True)
         for index in range(3):
             pixels = picture(90 + 10 * index, 120, seed=3 * label + index)
             Image.fromarray(pixels.transpose(1, 2, 0)).save(root / "val" / name / f"{index}.png")
+            shown.append(torch.from_numpy(pixels[:, :90, :90]))
     torch.manual_seed(0)
     network = timm.create_model("resnetrs50", num_classes=6, zero_init_last=False)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # statistics are those of the pictures
+    batch = evaluate.normalise(torch.stack(shown))
+    with torch.no_grad():
+        network.train()(batch)
+        logits = network.eval()(batch)
+        network.fc.bias -= logits.mean(0)  # else one class would win everywhere
     save_file(network.state_dict(), root / "timm.safetensors")
     return root
 
@@ -54,6 +63,7 @@ def test_counts_are_those_of_timms_network_on_the_same_pictures(folder, shown, t
     with torch.no_grad():
         best = theirs(evaluate.normalise(torch.stack(batch))).topk(5).indices
     right = best == torch.tensor(labels)[:, None]
+    assert len(set(best[:, 0].tolist())) > 1  # the pictures matter
     assert found["top1"] == {"correct": int(right[:, 0].sum()), "n": 18}
     assert found["top5"] == {"correct": int(right.any(1).sum()), "n": 18}
     assert found["resolution"] == 160  # Table 7's
@@ -61,13 +71,13 @@ def test_counts_are_those_of_timms_network_on_the_same_pictures(folder, shown, t
     assert json.loads(kept.read_text()) == found
 
 
-@pytest.mark.parametrize("model", ["resnet_rs_50", "resnet_rs_152", "efficientnet_b1"])
-def test_timms_preprocessing_is_timms(model):
-    side = evaluate.published_resolution(model)
+@pytest.mark.parametrize("depth", [50, 101, 152])
+def test_timms_preprocessing_is_timms(depth):
+    side, model = 192, f"resnet_rs_{depth}"
     image = torch.from_numpy(picture(300, 400))
-    shares = {"resnet_rs_50": 0.91, "resnet_rs_152": 1.0, "efficientnet_b1": side / (side + 32)}
+    share = timm.get_pretrained_cfg(f"resnetrs{depth}").crop_pct
     theirs = create_transform(
-        (3, side, side), interpolation="bicubic", crop_pct=shares[model], normalize=False
+        (3, side, side), interpolation="bicubic", crop_pct=share, normalize=False
     )
     expected = theirs(Image.fromarray(image.permute(1, 2, 0).numpy()))
     ours = evaluate.preprocessing("timm", model, side)(image)
@@ -78,8 +88,10 @@ def test_timms_preprocessing_is_timms(model):
     ("words", "message"),
     [
         (["resnet_rs_51"], "no model 'resnet_rs_51'"),
-        (["resnet_rs_101"], "these weights are of another network: "),
-        (["resnet_rs_26"], "Table 7 has no resnet_rs_26; give --resolution"),
+        (["efficientnet_b0"], "no model 'efficientnet_b0'"),
+        (["resnet_rs_101", "--resolution", "192"], "these weights are of another network: "),
+        (["resnet_rs_101"], "Table 7 has resnet_rs_101 at 160 and 192; give --resolution"),
+        (["resnet_rs_26"], "Table 7 has resnet_rs_26 at no resolution; give --resolution"),
         (["resnet_rs_50", "--resolution", "big"], "resolution is big; give whole pixels"),
         (["resnet_rs_50", "--preprocessing", "keras"], "no preprocessing 'keras'"),
     ],
@@ -101,27 +113,36 @@ FOUND = {
     "model": "resnet_rs_50",
     "resolution": 160,
     "preprocessing": "official",
+    "weights": "resnetrs50.safetensors",
     "weights_sha256": "ab" * 32,
+    "classes_sha256": released.IMAGENET_CLASSES,
     "top1": {"correct": 39_450, "n": 50_000},
     "top5": {"correct": 47_000, "n": 50_000},
     "environment": {"dirty": False},
 }
 
 
+def test_imagenets_classes_are_those_that_timm_lists():
+    assert sha256(list(ImageNetInfo().label_names())) == released.IMAGENET_CLASSES
+
+
 def test_only_all_of_imagenet_is_recorded_and_table_7_shows_it(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(paths, "ROOT", tmp_path)
-    few = {"correct": 5, "n": 18}
     released.keep(FOUND, tmp_path)
-    released.keep(FOUND | {"top1": few, "weights_sha256": "cd" * 32}, tmp_path)
+    for sha, other in {
+        "cd": {"top1": {"correct": 5, "n": 18}},
+        "ef": {"classes_sha256": "of another order"},
+        "01": {"environment": {"dirty": True}},
+    }.items():
+        released.keep(FOUND | other | {"weights_sha256": sha * 32}, tmp_path)
     said = []
     assert released.record(tmp_path, said.append) == 1
-    assert any("not all of ImageNet" in line for line in said)
-    assert released.record(tmp_path, said.append) == 0
-    shown = speed.published(released.recorded())
-    assert shown.columns[-1] == "weights ababab, official"
-    assert list(shown[shown.columns[-1]]).count("") == 18
-    assert "78.90" in list(shown[shown.columns[-1]])
+    assert sum("not all of ImageNet" in line for line in said) == 2
+    assert sum("was not committed" in line for line in said) == 1
+    assert released.record(tmp_path, lambda line: None) == 0
+    shown = speed.published(released.recorded())["released weights, official"]
+    assert shown["ResNet-RS-50"] == "78.90" and list(shown).count("") == 18
     assert "top-1 78.90 %, top-5 94.00 %" in released.line(FOUND)
     with pytest.raises(InputError, match="no weights are evaluated"):
         released.record(tmp_path / "elsewhere")

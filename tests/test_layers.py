@@ -17,8 +17,8 @@ ORDER = [
     {"judged"},
     {"provenance", "plot", "pages", "speed"},
     {"runs", "speed_plot"},
-    {"processes", "timing", "measure", "profile", "evaluate"},
-    {"sweep"},
+    {"processes", "timing", "measure", "evaluate"},
+    {"sweep", "profile"},
     {"collect", "render"},
     {"__main__"},
 ]

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+import torch
 
-from rslib import devices, paths, profile
+from rslib import collect, devices, measure, paths, profile, runs
 from rslib.__main__ import main
 from rslib.config import InputError
+from rslib.params import Profiling
 from rslib.recipes import pareto
 
 MEASUREMENT = {
@@ -21,6 +24,7 @@ MEASUREMENT = {
     "images": 4,
     "fits": True,
     "free": 2**30,
+    "total": 2**31,
     "environment": {"dirty": False, "device": "cpu", "device_name": "A CPU", "threads": 2},
     "block_seconds": [1.0, 3.0, 2.0],
     "step_seconds": [1.0, 3.0, 2.0],
@@ -50,7 +54,7 @@ def test_memory_that_runs_out_is_an_answer_and_not_an_error():
     """A real limit on a real process: ResNet-RS-420 has its weights in 3 GiB, but no training."""
     asked = {"model": "resnet_rs_420", "resolution": 320, "device": "cpu", "variant": "fp32"}
     asked |= {"images": 4, "seconds": 1.0, "threads": 1}
-    program = "from rslib import measure; measure.free_memory = lambda device: 3 * 2**30\n"
+    program = "from rslib import measure; measure.memory_of = lambda device: (3 * 2**30, 2**34)\n"
     program += f"measure.main({asked})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -64,7 +68,7 @@ def test_a_batch_is_halved_until_it_fits(most, images, monkeypatch):
 
     def fake(asked):
         tried.append(asked["images"])
-        return {"fits": asked["images"] <= most, "free": 2**33}
+        return {"fits": asked["images"] <= most, "free": 2**33, "total": 2**34}
 
     monkeypatch.setattr(profile, "in_a_process", fake)
     asked = {"model": "m", "resolution": 32, "variant": "fp32"}
@@ -92,6 +96,8 @@ def test_counts_alone_need_no_measurement(capsys):
         ("resnet_rs_50 --resolution 160 --device tpu", "device is 'tpu'"),
         ("resnet_rs_50 --resolution 160 --device cpu --variants fp8", "no variant 'fp8'"),
         ("table7 --device cpu --variants fp8", "no variant 'fp8'"),
+        ("resnet_rs_50 --resolution 160 --device cpu --variants tf32", "variant tf32 is a GPU's"),
+        ("table7 --json", "table7 measures what Table 7 has; it takes no such option"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_1(words, message, capsys, tmp_path):
@@ -100,27 +106,72 @@ def test_bad_input_is_one_line_and_exit_code_1(words, message, capsys, tmp_path)
     assert len(told) == 1 and message in told[0]
 
 
-def test_a_process_that_fails_is_told_by_its_last_line():
-    asked = {"model": "resnet_rs_50", "resolution": 32, "device": "cuda:99", "variant": "fp32"}
-    with pytest.raises(InputError, match="measuring resnet_rs_50 at 32 px, fp32 failed: "):
+def test_a_process_that_fails_is_told_by_the_line_of_its_error():
+    asked = {"model": "resnet_rs_50", "resolution": 32, "device": "cpu", "variant": "none"}
+    with pytest.raises(InputError, match="measuring failed: KeyError: 'none'"):
         profile.in_a_process(asked | {"images": 1, "seconds": 1.0, "threads": 1})
+    cuda = "Traceback\n  File x\ntorch.AcceleratorError: CUDA error: lost\nCompile with DSA\n\n"
+    assert profile.reason(cuda) == "torch.AcceleratorError: CUDA error: lost"
+    assert profile.reason("killed by a shell\n") == "killed by a shell"
 
 
-def test_an_interrupted_profile_leaves_nothing_half_written(tmp_path):
+class CompilerError(RuntimeError):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "short"),
+    [
+        (torch.OutOfMemoryError("CUDA"), True),
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (CompilerError("out of memory is one of many words of a compiler"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_want_of_memory_is_told_from_other_failures(error, short):
+    assert measure.short_of_memory(error) == short
+
+
+def test_memory_is_read_after_a_step_that_made_what_later_ones_reuse():
+    done = []
+    measure.peak_memory(done.append, 4, torch.device("cpu"), compiled=False)
+    assert done == [2, 2, 4, 4]
+    assert measure.peak_memory(done.append, 4, torch.device("cpu"), compiled=True).keys() == {
+        "full"
+    }
+    assert "half" not in measure.peak_memory(done.append, 1, torch.device("cpu"), compiled=False)
+
+
+def test_variants_differ_in_what_their_names_say():
+    for name, how in measure.VARIANTS.items():
+        assert how.bf16 == name.startswith("bf16") and how.compiled == name.endswith("compiled")
+        assert how.tf32 == (name[:4] in ("tf32", "bf16")) and how.channels_last != ("nchw" in name)
+
+
+def test_an_interrupted_profile_keeps_what_has_ended(tmp_path):
+    """Stopped in its second measurement, it says so, and the first one is whole."""
     command = [sys.executable, "-m", "rslib", "profile", "table7", "--device", "cpu"]
     process = subprocess.Popen(
-        [*command, "--runs-dir", str(tmp_path)],
+        [*command, "--threads", "1", "--runs-dir", str(tmp_path)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    while not any("rslib.measure" in line for line in started_by(process.pid)):
+    while not (files := list(tmp_path.rglob("*.json"))):
         assert process.poll() is None
+        time.sleep(0.1)
+    while not any("efficientnet_b1" in line for line in started_by(process.pid)):
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     told = process.communicate(timeout=60)[1]
     assert process.returncode == 75 and "the same command goes on" in told
-    assert not list(tmp_path.rglob("*.json"))
+    (one,) = devices.read(files[0])
+    assert one["model"] == "efficientnet_b0"
+    assert [f.name for f in files[0].parent.iterdir() if ".tmp" in f.name] == []
 
 
 def started_by(pid):
@@ -160,22 +211,87 @@ def test_a_damaged_file_is_named(text, message, tmp_path):
         devices.read(tmp_path / "a.json")
 
 
-def test_table_7_is_measured_once_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    done = []
+@pytest.fixture
+def measured(monkeypatch, tmp_path):
+    """Measuring takes no time: what was asked for, in order. An entry may be an error to raise."""
+    asked_for, errors = [], {}
 
     def fake(asked):
-        done.append((asked["model"], asked["resolution"]))
-        if len(done) == 3:
-            raise KeyboardInterrupt
+        if "model" not in asked:
+            return MEASUREMENT
+        asked_for.append((asked["model"], asked["resolution"]))
+        if error := errors.pop(len(asked_for), None):
+            raise error
         return {n: MEASUREMENT[n] for n in MEASUREMENT if n not in ("model", "resolution")}
 
     monkeypatch.setattr(profile, "in_a_process", fake)
     monkeypatch.setattr(profile.counts, "count", lambda name, resolution: None)
     monkeypatch.setattr(profile, "line", str)
-    asked = {"device": "cpu", "threads": 1, "report": lambda line: None}
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    return SimpleNamespace(asked_for=asked_for, errors=errors)
+
+
+def table_7(runs_dir, rows=()):
+    profile.table_7(runs_dir, rows, device="cpu", threads=2, report=lambda line: None)
+
+
+def test_table_7_is_measured_once_and_goes_on_where_it_stopped(measured, tmp_path):
+    measured.errors[3] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        profile.table_7(tmp_path, **asked)
-    profile.table_7(tmp_path, **asked)
-    profile.table_7(tmp_path, **asked)
-    assert len(done) == 20 and done[2] == done[3]
-    assert set(done) == {(row.name, row.resolution) for row in pareto.table_7()}
+        table_7(tmp_path)
+    table_7(tmp_path)
+    table_7(tmp_path)
+    assert len(measured.asked_for) == 20 and measured.asked_for[2] == measured.asked_for[3]
+    assert set(measured.asked_for) == {(row.name, row.resolution) for row in pareto.table_7()}
+
+
+def test_one_failure_leaves_the_others_and_is_tried_again(measured, tmp_path):
+    measured.errors[2] = InputError("measuring failed: RuntimeError: odd")
+    with pytest.raises(InputError, match="not measured: EfficientNet-B1 at 240 px, fp32; the same"):
+        table_7(tmp_path)
+    assert len(measured.asked_for) == 19
+    table_7(tmp_path)
+    assert measured.asked_for[19:] == [("efficientnet_b1", 240)]
+
+
+def test_what_is_recorded_is_not_measured_again_and_dirty_is_once_committed(
+    measured, tmp_path, monkeypatch
+):
+    rows = list(pareto.table_3())
+    (tmp_path / "results" / "profile").mkdir(parents=True)
+    about = {"model": rows[0].name, "resolution": rows[0].resolution}
+    devices.add(tmp_path / "results" / "profile" / "a-cpu-2-threads.json", MEASUREMENT | about)
+    dirty = {
+        "model": rows[1].name,
+        "resolution": rows[1].resolution,
+        "environment": {"dirty": True},
+    }
+    devices.add(tmp_path / "profile" / "a-cpu-2-threads.json", MEASUREMENT | dirty)
+    monkeypatch.setattr(profile.results, "code_version", lambda: {"dirty": True})
+    table_7(tmp_path, rows)
+    assert measured.asked_for == [(row.name, row.resolution) for row in rows[2:]]
+    monkeypatch.setattr(profile.results, "code_version", lambda: {"dirty": False})
+    table_7(tmp_path, rows)
+    assert measured.asked_for[2:] == [(rows[1].name, rows[1].resolution)]
+    both = devices.recorded(tmp_path / "profile")["A CPU, 2 threads"]
+    assert len(both) == 4 and devices.recorded()["A CPU, 2 threads"] == [MEASUREMENT | about]
+
+
+def test_two_processes_never_measure_at_once(measured, tmp_path):
+    file = tmp_path / "profile" / "a-cpu-2-threads.json"
+    file.parent.mkdir()
+    with profile.alone(file), pytest.raises(runs.Held, match="is being measured"):
+        table_7(tmp_path)
+    assert measured.asked_for == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"variants": ["fp32"]}, "variants is for measuring; ask for that with device"),
+        ({"runs_dir": "/x"}, "runs_dir is for measuring; ask for that with device"),
+    ],
+)
+def test_a_notebook_that_measures_nothing_takes_no_words_on_measuring(given, message):
+    with pytest.raises(InputError, match=message):
+        collect.profiled(Profiling(**given))

@@ -15,7 +15,12 @@ def device(kind, factor=1.0, variant="fp32", left_out=()):
             "variant": variant,
             "images": 128,
             "fits": row.name != "efficientnet_b7",
-            "environment": {"device": kind, "torch": "2", "began": "2026-01-01T00:00:00"},
+            "environment": {
+                "device": kind,
+                "torch": "2",
+                "began": "2026-01-01T00:00:00",
+                "commit": "abc",
+            },
             "block_seconds": [
                 t * row.v100 * (factor if row.family == "ResNet-RS" else 1)
                 for t in (0.95, 1.0, 1.1)
@@ -44,11 +49,11 @@ def test_a_speedup_is_a_ratio_of_medians_with_its_widest_span():
 
 @pytest.mark.parametrize(
     ("kind", "factor", "expected"),
-    [
+    [  # the V100's own 3.33 divided by the factor, against the printed 3.3
         ("cuda", 1.0, "reproduced (magnitude)"),
-        ("cuda", 1.24, "reproduced (magnitude)"),
-        ("cuda", 0.5, "reproduced (magnitude)"),  # faster still than the paper says
-        ("cuda", 1.5, "reproduced (direction)"),
+        ("cuda", 1.15, "reproduced (magnitude)"),
+        ("cuda", 0.5, "reproduced (larger)"),
+        ("cuda", 1.24, "reproduced (direction)"),  # 2.68: a lead of 1.68 in place of 2.3
         ("cuda", 3.3, "inconclusive"),
         ("cuda", 5.0, "contradicted"),
         ("cpu", 1.0, "same direction"),
@@ -62,10 +67,35 @@ def test_what_a_speedup_says_of_the_papers(kind, factor, expected):
 
 
 def test_in_bfloat16_the_papers_speedup_is_the_tpus():
-    """2.74 there, 3.33 on the V100: 2.6 is as large as the one and not as the other."""
+    """2.7 there, 3.3 on the V100: 2.6 is as large as the one and not as the other."""
     ratio = (2.6, 2.5, 2.7)
     assert speed.verdict(b6(), ratio, "bf16", gpu=True) == "reproduced (magnitude)"
     assert speed.verdict(b6(), ratio, "fp32", gpu=True) == "reproduced (direction)"
+
+
+def test_of_a_pair_that_is_not_the_papers_nothing_is_said():
+    other = next(match for match in pareto.matches() if match.where == "here")
+    assert speed.verdict(other, (2.0, 1.9, 2.1), "fp32", gpu=True) == ""
+    table = speed.speedups({"a GPU": device("cuda")})
+    assert table["V100"]["ENet-B0 @224"] == "(1.5)"  # 0.47 / 0.31
+    assert table["a GPU, fp32"]["ENet-B0 @224"].startswith("1.52 (")
+    assert table["top-1"]["ENet-B5 @456"].tolist()[-1] == "86.2 : 86.1"  # Table 4
+
+
+def test_counts_say_what_7_1_does():
+    """One layer each: a depthwise 3×3 of 10 channels and a dense one, on maps of 4 × 4."""
+    depthwise = counts.Counts(90, [counts.Layer(2 * 9 * 160, 160, 160)], 160, 0)
+    dense = counts.Counts(900, [counts.Layer(2 * 90 * 160, 160, 160)], 0, 160)
+    assert speed.intensity(depthwise) == pytest.approx(2 * 9 * 160 / 640)
+    assert speed.intensity(dense) == pytest.approx(2 * 90 * 160 / 640)
+    small = counts.Counts(9, [counts.Layer(2 * 9 * 160, 160, 80)], 0, 0)
+    rows = pareto.table_7()
+    held = {row: depthwise if row.family == "EfficientNet" else dense for row in rows}
+    assert "larger activations in **0 of 9**" in speed.said_of_counts(held)
+    assert "lower operational intensity in **9 of 9**" in speed.said_of_counts(held)
+    held = {row: depthwise if row.family == "EfficientNet" else small for row in rows}
+    assert "larger activations in **9 of 9**" in speed.said_of_counts(held)
+    assert set(speed.compared(held)["activations"]) == {"2.00"}
 
 
 def test_tables_say_what_is_missing():
@@ -108,4 +138,4 @@ def test_the_papers_memory_follows_from_activations():
         "ResNet-RS-420",
     ]
     found = speed.memory_explained({row: counts.count(row.name, row.resolution) for row in rows})
-    assert all(2 < float(each) < 3.2 for each in found["bytes an activation"])
+    assert list(found["bytes an activation"]) == ["3.0", "2.1", "2.9", "3.1"]

@@ -30,9 +30,10 @@ def build(recipe, num_classes):
 
 
 def named(name, num_classes=1000):
-    """A network as it was published: "resnet_rs_50", "efficientnet_b0", "resnet_200", …
+    """A network by its name: "resnet_rs_50", "efficientnet_b0", "resnet_200", …
 
-    Dropout and stochastic depth are those it was trained with (Table 8; facts §7).
+    Dropout and stochastic depth are those of Table 8, at 256 pixels for depth 350, and by the same
+    rule for depths that it does not have; EfficientNet's are its authors'.
     Raises InputError for a name that does not exist.
     """
     if name not in NAMES:
@@ -42,5 +43,10 @@ def named(name, num_classes=1000):
         return efficientnet(size, num_classes=num_classes)
     if family == "resnet":
         return resnet(int(size), num_classes=num_classes)
-    rate = 0.1 if int(size) >= 200 else 0.0
-    return resnet_rs(int(size), stochastic_depth=rate, dropout=0.25, num_classes=num_classes)
+    depth = int(size)
+    return resnet_rs(
+        depth,
+        stochastic_depth=0.1 if depth >= 200 else 0.0,
+        dropout=0.4 if depth >= 400 else 0.25,
+        num_classes=num_classes,
+    )
