@@ -123,7 +123,7 @@ def measured(measurements):
     for row in pareto.table_7():
         line = {"px": row.resolution, "V100, fp32": f"{row.v100:g}"}
         for variant in variants(measurements):
-            one = _find(measurements, row, variant)
+            one = find(measurements, row, variant)
             line[variant] = _seconds(one)
             line[f"batch, {variant}"] = one["images"] if one and one["fits"] else ""
             memory = devices.image_bytes(one) if one and one["fits"] else None
@@ -137,7 +137,8 @@ def variants(measurements):
     return sorted({one["variant"] for one in measurements})
 
 
-def _find(measurements, row, variant):
+def find(measurements, row, variant):
+    """The measurement of a row of Table 7, or None."""
     wanted = row.name, row.resolution, variant
     return next((one for one in measurements if devices.key(one) == wanted), None)
 
@@ -190,7 +191,7 @@ def table_3(recorded):
         line["TPUv3, GB"] = f"{gigabytes:g}"
         for device, measurements in recorded.items():
             for variant in variants(measurements):
-                one = _find(measurements, row, variant)
+                one = find(measurements, row, variant)
                 held = devices.memory(one) if one and one["fits"] else None
                 line[f"{device}, {variant}, s"] = _seconds(one)
                 line[f"{device}, {variant}, GB"] = f"{held / 1e9:.1f}" if held else ""
@@ -227,7 +228,7 @@ def memory_ratios(recorded):
         line = {"TPUv3": f"{paper[match.theirs] / paper[match.ours]:.1f}"}
         for device, measurements in recorded.items():
             for variant in variants(measurements):
-                pair = [_find(measurements, row, variant) for row in (match.theirs, match.ours)]
+                pair = [find(measurements, row, variant) for row in (match.theirs, match.ours)]
                 held = [devices.memory(one) if one and one["fits"] else None for one in pair]
                 line[f"{device}, {variant}"] = (
                     f"{held[0] / held[1]:.1f}" if all(held) else "not measured"
@@ -253,7 +254,7 @@ def _judged(match, measurements, variant):
 
 def speedup(match, measurements, variant):
     """(ratio of medians, least, largest), or None where one of the two was not measured."""
-    ours, theirs = (_find(measurements, row, variant) for row in (match.ours, match.theirs))
+    ours, theirs = (find(measurements, row, variant) for row in (match.ours, match.theirs))
     if not (ours and theirs and ours["fits"] and theirs["fits"]):
         return None
     ours, theirs = devices.latency(ours), devices.latency(theirs)

@@ -39,9 +39,8 @@ def curves(recorded):
 
 def measured(measurements, variant):
     """{row of Table 7: seconds for 128 images}, of those that were measured."""
-    known = {devices.key(one): one for one in measurements if one["fits"]}
-    found = {row: known.get((row.name, row.resolution, variant)) for row in pareto.table_7()}
-    return {row: devices.latency(one)[0] for row, one in found.items() if one}
+    found = {row: speed.find(measurements, row, variant) for row in pareto.table_7()}
+    return {row: devices.latency(one)[0] for row, one in found.items() if one and one["fits"]}
 
 
 def panel(ax, seconds):

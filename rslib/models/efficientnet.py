@@ -6,6 +6,7 @@ import torchvision
 from torch import nn
 
 from rslib.config import InputError, suggest
+from rslib.models.resnet import Staged
 
 
 class Size(NamedTuple):
@@ -26,7 +27,7 @@ SIZES = {
 }
 
 
-class EfficientNet(nn.Module):
+class EfficientNet(Staged):
     """See `efficientnet`, which checks its arguments."""
 
     def __init__(self, network):
@@ -43,17 +44,6 @@ class EfficientNet(nn.Module):
             if isinstance(module, nn.BatchNorm2d):
                 # the authors' values for every size; torchvision has them from B5 on only
                 module.eps, module.momentum = 1e-3, 0.01
-
-    def features(self, x):
-        """x (N, 3, H, W) float -> {"c2": (N, C, H/4, W/4), …, "c5": (N, C, H/32, W/32)}.
-
-        C grows with the size; sides round up.
-        """
-        x = self.stem(x)
-        maps = {}
-        for name in ("c2", "c3", "c4", "c5"):
-            x = maps[name] = getattr(self, name)(x)
-        return maps
 
     def forward(self, x):
         """x (N, 3, H, W) float -> logits (N, num_classes)."""

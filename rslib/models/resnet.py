@@ -127,7 +127,23 @@ def stem(ops, channels, out, resnet_d, strides):
     return nn.Sequential(*layers)
 
 
-class ResNet(nn.Module):
+class Staged(nn.Module):
+    """A network of a stem and the stages c2 to c5, each a module of that name."""
+
+    def features(self, x):
+        """x (N, 3, H, W) float -> {"c2": (N, C, H/s, W/s), …, "c5": …}.
+
+        s is the stem's stride, or for EfficientNet 4; each later stage halves the sides, rounding
+        up. C of a ResNet is 256·width in c2 and doubles; an EfficientNet's grows with its size.
+        """
+        x = self.stem(x)
+        maps = {}
+        for name in ("c2", "c3", "c4", "c5"):
+            x = maps[name] = getattr(self, name)(x)
+        return maps
+
+
+class ResNet(Staged):
     """See `resnet`, which checks its arguments."""
 
     def __init__(
@@ -167,17 +183,6 @@ class ResNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(inputs, num_classes)
         initialise(self, zero_gamma)
-
-    def features(self, x):
-        """x (N, 3, H, W) float -> {"c2": (N, 256·width, H/s, W/s), …, "c5": (N, 2048·width, …)}.
-
-        s is the stem's stride; each later stage halves the sides, rounding up.
-        """
-        x = self.stem(x)
-        maps = {}
-        for name in ("c2", "c3", "c4", "c5"):
-            x = maps[name] = getattr(self, name)(x)
-        return maps
 
     def forward(self, x):
         """x (N, 3, H, W) float -> logits (N, num_classes)."""
