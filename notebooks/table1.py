@@ -47,6 +47,7 @@ runs_dir: str = ""  # Checkpoints and histories; empty for runs/ of the project
 device: str = "auto"  # cpu, cuda, or auto for cuda where there is one
 executor: str = "local"  # local trains in processes of its own, inline in this one
 reuse: bool = True  # False trains anew and compares with the stored run
+compile: bool = False  # True times eager and compiled steps and keeps the faster
 max_hours: float = None  # Refuse what would take longer; None for no limit
 
 # %% tags=["hide-input"]

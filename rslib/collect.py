@@ -3,6 +3,7 @@
 from rslib import devices, paths, results, tables
 from rslib.config import InputError
 from rslib.params import Params
+from rslib.recipes import pareto
 
 
 def collect(study, params, report=print):
@@ -43,5 +44,5 @@ def profiled(params, rows=(), report=print):
 
     folder = paths.runs_dir(params.runs_dir)
     asked = {"device": params.device, "variants": params.variants}
-    profile.table_7(folder, rows, **asked, report=report)
+    profile.measure_all(folder, rows or pareto.table_7(), **asked, report=report)
     return devices.recorded(folder / devices.FOLDER)

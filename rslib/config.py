@@ -20,14 +20,22 @@ class InputError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A bottleneck ResNet (§4.1)."""
+    """A bottleneck ResNet (§4.1), or an EfficientNet (§7.2), which reads size for depth."""
 
+    family: str = "resnet"  # or "efficientnet"
+    size: str = "b0"  # of an EfficientNet, to "b7"
     depth: int = 50
     width: float = 1.0  # multiplies every filter count, stem included
     resnet_d: bool = False
     se_ratio: float = 0.0  # 0: no Squeeze-and-Excitation; the paper's is 0.25
-    stem_stride: int = 4  # 2 keeps twice the side for small images
+    stem_stride: int = 4  # EfficientNet's is 2; half of it keeps twice the side for small images
     zero_gamma: bool = True  # last BN of each block starts at 0 (authors' TF1 code)
+
+    def __str__(self):
+        named = f"ResNet-{self.depth}"
+        if self.family == "efficientnet":
+            named = f"EfficientNet-{self.size.upper()}"
+        return f"{named}, width {self.width:g}, stem stride {self.stem_stride}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +66,19 @@ class Regularization:
 
 @dataclass(frozen=True, kw_only=True)
 class Optim:
-    """SGD with momentum (Appendix B); weight decay is coupled, as an L2 loss would be."""
+    """SGD with momentum (Appendix B), or the RMSProp that EfficientNets are trained by (§7.2).
 
+    Weight decay is coupled, as an L2 loss would be.
+    """
+
+    optimizer: str = "sgd"  # or "rmsprop", which takes no notice of nesterov
     epochs: int = 90
-    schedule: str = "stepwise"  # or "cosine"
+    schedule: str = "stepwise"  # or "cosine", "exponential"
     warmup_epochs: float = 5.0
     batch_size: int = 256
     micro_batch: int = 0  # images normalised together by BN; 0: the whole batch
-    peak_rate: float = 0.1  # the paper's rule is 0.1 * batch_size / 256
+    # the paper's rule is 0.1 * batch_size / 256, EfficientNet's 0.016 * batch_size / 256
+    peak_rate: float = 0.1
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 1e-4

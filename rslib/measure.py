@@ -110,7 +110,7 @@ def training_step(network, resolution, images, device, how):
     order = torch.channels_last if how.channels_last else torch.contiguous_format
     layout = {"device": device, "memory_format": order}
     network = network.to(**layout).train()
-    optimizer, average = optim.sgd(network, RECIPE), ema.Ema(network)
+    optimizer, average = optim.optimizer(network, RECIPE), ema.Ema(network)
     forward = torch.compile(network) if how.compiled else network
     pixels = torch.randn(images, 3, resolution, resolution).to(**layout)
     labels = torch.randint(0, 1000, (images,), device=device)

@@ -17,7 +17,6 @@ from filelock import FileLock, Timeout
 from rslib import counts, devices, machine, provenance, results, runs
 from rslib.config import InputError, suggest
 from rslib.measure import VARIANTS, memory_of
-from rslib.recipes import pareto
 
 BEGIN = {"cuda": 128, "cpu": 4}  # images
 USUAL = {"cuda": ("fp32", "tf32", "bf16"), "cpu": ("fp32",)}
@@ -47,8 +46,8 @@ def words(found):
     )
 
 
-def table_7(runs_dir, rows=(), *, device="auto", variants=(), threads=None, report=print):
-    """Measure every row of Table 7, or those given, and keep each in the device's file as it ends.
+def measure_all(runs_dir, rows, *, device="auto", variants=(), threads=None, report=print):
+    """Measure networks and keep each in the device's file as it ends; rows: as `pareto.table_7`.
 
     What is kept or recorded already is not measured again, so the same command goes on where it
     stopped; only what uncommitted code measured is, once the code is committed. Raises runs.Held
@@ -60,7 +59,7 @@ def table_7(runs_dir, rows=(), *, device="auto", variants=(), threads=None, repo
     file = runs.usable(runs_dir / devices.FOLDER) / f"{devices.slug(name, device, threads)}.json"
     failed = []
     with alone(file):
-        for row in rows or pareto.table_7():
+        for row in rows:
             for variant in variants:
                 if (row.name, row.resolution, variant) in known(file):
                     continue

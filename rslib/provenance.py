@@ -50,10 +50,10 @@ def describe(job, outcome, attempt, sessions):
 def protocol(job):
     """What rows of one table share (``id``), and what this row did under it."""
     recipe, manifest = job.row.recipe, job.image_set.manifest
-    model, o = recipe.model, recipe.optim
+    o = recipe.optim
     return {
         "id": job.protocol_id,
-        "model": f"ResNet-{model.depth}, width {model.width:g}, stem stride {model.stem_stride}",
+        "model": str(recipe.model),
         "resolution": recipe.data.resolution,
         "images": job.images,
         "train_images": manifest["train"],

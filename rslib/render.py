@@ -8,7 +8,7 @@ from nbclient.exceptions import CellExecutionError
 
 from rslib import pages, paths, results
 from rslib.config import InputError
-from rslib.recipes.additive import STUDIES
+from rslib.recipes.studies import STUDIES
 
 SHOWN = ("rslib/**/*.py", "rslib/*.mplstyle", "data/paper/*.csv", "data/results/**/*.json")
 

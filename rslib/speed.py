@@ -124,7 +124,7 @@ def measured(measurements):
         line = {"px": row.resolution, "V100, fp32": f"{row.v100:g}"}
         for variant in variants(measurements):
             one = find(measurements, row, variant)
-            line[variant] = _seconds(one)
+            line[variant] = seconds(one)
             line[f"batch, {variant}"] = one["images"] if one and one["fits"] else ""
             memory = devices.image_bytes(one) if one and one["fits"] else None
             line[f"MiB an image, {variant}"] = f"{memory / 2**20:,.0f}" if memory else ""
@@ -143,7 +143,7 @@ def find(measurements, row, variant):
     return next((one for one in measurements if devices.key(one) == wanted), None)
 
 
-def _seconds(one):
+def seconds(one):
     if one is None:
         return "not measured"
     if not one["fits"]:
@@ -193,7 +193,7 @@ def table_3(recorded):
             for variant in variants(measurements):
                 one = find(measurements, row, variant)
                 held = devices.memory(one) if one and one["fits"] else None
-                line[f"{device}, {variant}, s"] = _seconds(one)
+                line[f"{device}, {variant}, s"] = seconds(one)
                 line[f"{device}, {variant}, GB"] = f"{held / 1e9:.1f}" if held else ""
         lines.append(line)
     return _by_model(lines, pareto.table_3())

@@ -3,9 +3,10 @@
 import matplotlib.pyplot as plt
 import seaborn as sns
 
-from rslib import devices, plot, speed
-from rslib.recipes import pareto
+from rslib import plot, rescale, speed
+from rslib.recipes import pareto, rescaled
 
+GREEN = sns.color_palette("colorblind")[2]
 FAMILIES = {"ResNet-RS": ("o", plot.BLUE), "EfficientNet": ("s", plot.ORANGE)}
 
 
@@ -19,28 +20,64 @@ def curves(recorded):
     panels |= {"paper: V100, fp32": {row: row.v100 for row in pareto.table_7()}}
     for device, measurements in recorded.items():
         for variant in speed.variants(measurements):
-            panels[f"{device}, {variant}"] = measured(measurements, variant)
+            panels[f"{device}, {variant}"] = rescale.seconds_of(measurements, variant)
+    return _figure(panels, panel)
+
+
+def rescaled_curves(recorded):
+    """Figure 5 as far as it can be measured: a panel for each device and variant.
+
+    A bar stands at an EfficientNet-RS's time. It goes from EfficientNet's line up to what the same
+    network has at its own side: an accuracy within it would be a gain.
+    """
+    panels = {
+        f"{device}, {variant}": rescale.seconds_of(measurements, variant)
+        for device, measurements in recorded.items()
+        for variant in speed.variants(measurements)
+    }
+    slow = set(rescaled.slow_networks())
+    panels = {title: seconds for title, seconds in panels.items() if slow & seconds.keys()}
+    return _figure(panels, _with_bars, width=5.2) if panels else None
+
+
+def _figure(panels, draw, width=3.4):
+    """Panels beside each other; panels: {title: {network: seconds}}, each drawn by draw(ax, …)."""
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(0.6 + 3.4 * columns, 0.5 + 3.4 * lines), sharey=True, squeeze=False
-    )
+    size = 0.6 + width * columns, 0.5 + 3.4 * lines
+    figure, axes = plt.subplots(lines, columns, figsize=size, sharey=True, squeeze=False)
     for ax in axes.flat[len(panels) :]:
         ax.axis("off")
     for ax, (title, seconds) in zip(axes.flat, panels.items(), strict=False):
-        panel(ax, seconds)
-        ax.set_title(plot.fill(title, 34))
+        draw(ax, seconds)
+        ax.set_title(plot.fill(title, 10 * int(width)))
     for ax in axes[:, 0]:
         ax.set_ylabel("ImageNet top-1 as published, %")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
-def measured(measurements, variant):
-    """{row of Table 7: seconds for 128 images}, of those that were measured."""
-    found = {row: speed.find(measurements, row, variant) for row in pareto.table_7()}
-    return {row: devices.latency(one)[0] for row, one in found.items() if one and one["fits"]}
+def _with_bars(ax, seconds):
+    panel(ax, seconds)
+    label = "EfficientNet-RS, if it gains"
+    for network in rescaled.slow_networks():
+        at = seconds.get(network)
+        least = at and rescale.on_line("EfficientNet", seconds, at)
+        if least is None:
+            continue
+        ax.vlines(at, least, network.published.top1, color=GREEN, linewidth=3, label=label)
+        name = f"{network.name[-2:].upper()} @{network.resolution}"
+        ax.annotate(
+            name,
+            (at, network.published.top1),
+            (0, 3),
+            textcoords="offset points",
+            fontsize=7,
+            color=GREEN,
+            ha="center",
+        )
+        label = None
 
 
 def panel(ax, seconds):

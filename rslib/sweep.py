@@ -48,9 +48,9 @@ def announce(plan, pending, processes, params, report):
         an_image = sum(image_seconds(job, plan.device) for job in ends) / 2
     passes = sum(image_passes(job) * (1 - done_share(plan, job)) for job in pending)
     total = an_image * passes / processes
-    first, model = ends[0], ends[0].row.recipe.model
+    first = ends[0]
     report(
-        f"ResNet-{model.depth}, width {model.width:g}, {first.row.recipe.data.resolution} px, "
+        f"{first.row.recipe.model}, {first.row.recipe.data.resolution} px, "
         f"{first.image_set.manifest['train']:,} training images of {first.images}, "
         f"{processes} process{'es' if processes > 1 else ''} on {plan.device}"
     )
@@ -74,6 +74,7 @@ def train_here(plan, jobs, params, report, watch_parent=False):
                 report(f"{label:20} {line}")
 
             options = {"reuse": params.reuse, "workers": params.workers}
+            options["compiling"] = params.compile
             try:
                 runs.run(job, plan.device, plan.runs_dir, report=say, stop=stop, **options)
             except runs.Held as error:  # the others can be trained all the same

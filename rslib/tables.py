@@ -29,8 +29,11 @@ def by_protocol(results):
 def headline(study, results):
     """One line on what a protocol is, and what its numbers are worth."""
     p, data = results[0]["protocol"], results[0]["data"]
+    networks = "; ".join(dict.fromkeys(r["protocol"]["model"] for r in results))
+    sides = sorted({r["protocol"]["resolution"] for r in results})
+    sides = " to ".join(f"{side}" for side in dict.fromkeys((sides[0], sides[-1])))
     line = (
-        f"{results[0]['scale']} scale: {p['model']}, {p['resolution']} px, {p['train_images']:,} "
+        f"{results[0]['scale']} scale: {networks}, {sides} px, {p['train_images']:,} "
         f"training and {data['test']:,} test images of {images(results)}, {p['long_epochs']} epochs"
     )
     reason = no_evidence(results)
@@ -109,13 +112,13 @@ def _line(study, row, above, step, results):
     scores = verdicts.score(study, row.id, results)
     n = f"{len(scores)}" + (f" ({failed} diverged)" if failed else "")
     if no_evidence(results):
-        return {"top-1 here": _ours(scores, failed), "n": n}
+        return {"top-1 here": spread(scores, failed), "n": n}
     line = {"paper": "" if row.paper["top1"] is None else f"{row.paper['top1']:.1f}"}
     if results[0]["scale"] != "paper":
         line = {}
     line |= {"Δ paper": _paper_change(row), **_change(study, row, above, step, results)}
     for weights, name in (("raw", "raw"), ("ema", "average")):
-        line[name] = _ours(verdicts.score(study, row.id, results, weights), failed)
+        line[name] = spread(verdicts.score(study, row.id, results, weights), failed)
     fit = verdicts.score(study, row.id, results, split="train").values()
     return {**line, "on training images": f"{mean(fit):.1f}" if fit else "", "n": n}
 
@@ -135,7 +138,8 @@ def _change(study, row, above, step, results):
     return change
 
 
-def _ours(scores, diverged):
+def spread(scores, diverged=0):
+    """Mean and standard deviation of a row's runs; scores: {seed: percent}."""
     if not scores:
         return "diverged" if diverged else NOT_RUN
     spread = f"{SPACE}±{SPACE}{stdev(scores.values()):.2f}" if len(scores) > 1 else ""
@@ -160,6 +164,7 @@ def recipe(study, row, results):
     here = next((r["recipe"] for r in results if r["row"] == study.run_as(row)), None)
     if here is None:
         return None
+    here = config.to_dict(config.from_dict(here))  # older results lack newer fields
     lines = []
     for part, fields in config.to_dict(row.recipe).items():
         for name, paper in fields.items() if isinstance(fields, dict) else ():

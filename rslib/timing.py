@@ -26,7 +26,7 @@ def image_seconds(job, device):
     """
     task, device = Classify(job.row.recipe, job.image_set), torch.device(device)
     model = task.build().to(device=device, memory_format=torch.channels_last).train()
-    optimizer = optim.sgd(model, job.row.recipe.optim)
+    optimizer = optim.optimizer(model, job.row.recipe.optim)
     stream, times, batch = iter(task.loaders(job.seed)[0]), [], None
     while len(times) < TIMED_STEPS and sum(times) < TIMED_SECONDS:
         begin = time.perf_counter()

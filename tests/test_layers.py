@@ -12,12 +12,12 @@ ORDER = [
     {"config", "atomic", "paths", "clock", "machine"},
     {"recipes", "models", "data", "optim", "ema", "metrics"},
     {"checkpoint", "results", "params", "stats", "counts", "devices", "released"},
-    {"tasks", "verdicts"},
+    {"tasks", "verdicts", "fast"},
     {"engine", "tables"},
     {"judged"},
     {"provenance", "plot", "pages", "speed"},
-    {"runs", "speed_plot"},
-    {"processes", "timing", "measure", "evaluate"},
+    {"runs", "rescale"},
+    {"processes", "timing", "measure", "evaluate", "export", "speed_plot"},
     {"sweep", "profile"},
     {"collect", "render"},
     {"__main__"},
@@ -40,6 +40,7 @@ TORCH_FREE = {
     "devices",
     "speed",
     "speed_plot",
+    "rescale",
     "released",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}

@@ -16,6 +16,15 @@ NAMES = (
 def build(recipe, num_classes):
     """The network of a recipe: its Model fields, and the regularizers that live inside it."""
     m, r = recipe.model, recipe.regularization
+    if m.family == "efficientnet":
+        return efficientnet(
+            m.size,
+            width=m.width,
+            stochastic_depth=r.stochastic_depth,
+            dropout=r.dropout,
+            stem_stride=m.stem_stride,
+            num_classes=num_classes,
+        )
     return resnet(
         m.depth,
         width=m.width,

@@ -217,4 +217,3 @@ TABLE_1 = Study(
     afterwards=AFTERWARDS,
     gate="epochs",
 )
-STUDIES = {study.name: study for study in (TABLE_1,)}

@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass
 
 from rslib import paths
+from rslib.config import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,18 @@ def table_7():
             )
             for row in csv.DictReader(file)
         ]
+
+
+def only_resolution(model):
+    """The one side in pixels at which Table 7 has the network, whose weights are of one too.
+
+    Raises InputError where it has several or none.
+    """
+    sides = [row.resolution for row in table_7() if row.name == model]
+    if len(sides) != 1:
+        listed = " and ".join(map(str, sides)) or "no resolution"
+        raise InputError(f"Table 7 has {model} at {listed}; give --resolution")
+    return sides[0]
 
 
 def table_3():

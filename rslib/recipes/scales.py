@@ -2,7 +2,8 @@
 
 The mechanism of the paper is overfitting, so a reduced scale keeps the epochs and shrinks the data:
 
-- Model: the same family, shallower and narrower; -D and SE as the row has them.
+- Model: the same family, narrower, a ResNet shallower too; -D and SE as the row has them. Sides
+  keep their ratio: 32 pixels stand for 256.
 - Epochs: the long schedule is 350, or what the caller asks; shorter ones keep their share (90/350).
   Warm-up keeps min(5 epochs, 5/90 of the schedule).
 - Label smoothing, stochastic depth and dropout: Table 8's rates, unchanged. (Appendix E, read
@@ -14,6 +15,8 @@ The mechanism of the paper is overfitting, so a reduced scale keeps the epochs a
 - Weight decay: acts through wd·Σlr. 1e-4 becomes the value with exposure 0.4 on the long cosine
   schedule, 4e-5 the one with 0.16: the paper's own 8.6 leaves a small network no fit at all.
 - Batch and peak rate: of the scale, below. Batch statistics over the whole batch.
+- RMSProp: its published rate for the scale's batch, 0.016·B/256, and weight decay as it is: both
+  are made for gradients whose size is normalised away.
 - Training images: subset 1, and seeds count from 1. Subset 0 and seed 0 served to choose this rule.
 
 None of these numbers is moved to make a row agree with the paper.
@@ -33,7 +36,7 @@ class Scale:
     depth: int
     width: float
     stem_stride: int
-    resolution: int
+    resolution: int  # in place of 256 pixels
     train_images: int
     minival_images: int
     test_images: int
@@ -116,14 +119,10 @@ def _reduced(recipe, size, long_epochs, available):
     if size is SCALES["gpu"] and available:
         train_images = max(1, min(train_images, available - size.minival_images))
     steps = train_images // size.batch_size * long_epochs
-    # Σlr of a cosine is half the peak times the steps; two digits are plenty
-    long_decay = LONG_EXPOSURE / (size.peak_rate * max(1, steps) / 2)
-    decay = float(f"{recipe.optim.weight_decay / 1e-4 * long_decay:.2g}")
     return {
-        "model.depth": size.depth,
-        "model.width": size.width,
-        "model.stem_stride": size.stem_stride,
-        "data.resolution": size.resolution,
+        **_network(recipe.model, size),
+        **_optimizer(recipe.optim, size, steps),
+        "data.resolution": round(recipe.data.resolution * size.resolution / 256),
         "data.train_images": train_images,
         "data.minival_images": size.minival_images,
         "data.test_images": size.test_images,
@@ -131,8 +130,22 @@ def _reduced(recipe, size, long_epochs, available):
         "data.crop_area": size.crop_area,
         "data.pixel_reference": recipe.data.resolution,
         "regularization.randaugment": min(recipe.regularization.randaugment, MAX_MAGNITUDE),
-        "optim.batch_size": size.batch_size,
-        "optim.micro_batch": 0,
-        "optim.peak_rate": size.peak_rate,
-        "optim.weight_decay": decay,
     }
+
+
+def _network(model, size):
+    found = {"model.width": size.width, "model.stem_stride": size.stem_stride}
+    if model.family == "efficientnet":  # whose stem does not pool
+        return found | {"model.stem_stride": size.stem_stride // 2}
+    return found | {"model.depth": size.depth}
+
+
+def _optimizer(optim, size, steps):
+    """steps: of the long schedule."""
+    found = {"optim.batch_size": size.batch_size, "optim.micro_batch": 0}
+    if optim.optimizer == "rmsprop":
+        return found | {"optim.peak_rate": 0.016 * size.batch_size / 256}
+    # Σlr of a cosine is half the peak times the steps; two digits are plenty
+    long_decay = LONG_EXPOSURE / (size.peak_rate * max(1, steps) / 2)
+    decay = float(f"{optim.weight_decay / 1e-4 * long_decay:.2g}")
+    return found | {"optim.peak_rate": size.peak_rate, "optim.weight_decay": decay}

@@ -1,0 +1,108 @@
+"""EfficientNet-RS: what its smaller images cost, and how much accuracy they may. Without torch."""
+
+from itertools import pairwise
+from math import log
+
+import pandas as pd
+
+from rslib import devices, speed, tables, verdicts
+from rslib.recipes import pareto, rescaled
+
+
+def sides(counts):
+    """Own and slow sides, RandAugment's magnitude and FLOPs; counts: {(name, side): Counts}."""
+    lines = []
+    for network in rescaled.slow_networks():
+        own, slow = network.published.resolution, network.resolution
+        flops = [counts[network.name, side].flops for side in (own, slow)]
+        lines.append(
+            {
+                "px": own,
+                "px, slow": slow,
+                "slow : own": f"{slow / own:.2f}",
+                "RandAugment": f"{rescaled.magnitude(slow):g}",
+                "FLOPs, B": f"{flops[0] / 1e9:.2f}",
+                "FLOPs, B, slow": f"{flops[1] / 1e9:.2f}",
+            }
+        )
+    return _by_size(lines)
+
+
+def costs(measurements, variant):
+    """Seconds for 128 training images at both sides on a device, and what may be lost for them.
+
+    measurements: of one device. A network on EfficientNet's own line gains nothing; "may lose" is
+    how many points of its published top-1 bring it down to that line, at its new time. The last
+    column says the same of ResNet-RS's line. Empty where a line does not reach.
+    """
+    seconds = seconds_of(measurements, variant)
+    lines = []
+    for network in rescaled.slow_networks():
+        own, slow = (speed.find(measurements, row, variant) for row in (network.published, network))
+        line = {"px": network.published.resolution, "px, slow": network.resolution}
+        line |= {"seconds": speed.seconds(own), "seconds, slow": speed.seconds(slow)}
+        line |= {"times as fast": "", "may lose, points": "", "and reach ResNet-RS": ""}
+        if network in seconds and network.published in seconds:
+            line["times as fast"] = f"{seconds[network.published] / seconds[network]:.2f}"
+            for column, family in (
+                ("may lose, points", "EfficientNet"),
+                ("and reach ResNet-RS", "ResNet-RS"),
+            ):
+                reached = on_line(family, seconds, seconds[network])
+                if reached is not None:
+                    line[column] = f"{network.published.top1 - reached:.1f}"
+        lines.append(line)
+    return _by_size(lines)
+
+
+def seconds_of(measurements, variant):
+    """{row of Table 7, or EfficientNet-RS: seconds for 128 images}, of those that were measured."""
+    rows = [*pareto.table_7(), *rescaled.slow_networks()]
+    found = {row: speed.find(measurements, row, variant) for row in rows}
+    return {row: devices.latency(one)[0] for row, one in found.items() if one and one["fits"]}
+
+
+def on_line(family, seconds, at):
+    """Published top-1 of a family at a time, in percent, over the logarithm of seconds.
+
+    Between the two networks that are nearest on either side; None beyond the ends. A network that
+    another one beats in both time and accuracy is not on the line.
+    """
+    rows = [row for row in pareto.table_7() if row.family == family and row in seconds]
+    line = []
+    for row in sorted(rows, key=seconds.get):
+        if not line or row.top1 > line[-1].top1:
+            line.append(row)
+    for low, high in pairwise(line):
+        if seconds[low] <= at <= seconds[high]:
+            share = log(at / seconds[low]) / log(seconds[high] / seconds[low])
+            return low.top1 + share * (high.top1 - low.top1)
+    return None
+
+
+def trained(results, rows=()):
+    """Top-1 in percent of what was trained at a reduced scale, from one protocol's results.
+
+    The change is from the network's own side to the slow one, by the average of the weights, with
+    its 95 % interval over seeds.
+    """
+    study, shown = rescaled.FIGURE_5, rescaled.FIGURE_5.select(rows)
+    lines = []
+    for row in shown:
+        scores = {w: verdicts.score(study, row.id, results, w) for w in ("raw", "ema")}
+        runs = verdicts.runs_of(study, row.id, results)
+        line = {"px here": runs[0]["protocol"]["resolution"] if runs else ""}
+        line |= {"raw": tables.spread(scores["raw"]), "average": tables.spread(scores["ema"])}
+        line["change, 95 %"] = ""
+        own = f"{row.id[:2]}-compound"
+        twice = all(len(verdicts.score(study, id, results)) > 1 for id in (row.id, own))
+        if row.kind == "slow" and twice and not tables.no_evidence(results):
+            _, change = verdicts.effect(study, {row.id: 1, own: -1}, results)
+            value, span = tables.signed(change.value, 2), tables.span(change.interval())
+            line["change, 95 %"] = f"{value} ({span})"
+        lines.append(line | {"n": len(scores["ema"])})
+    return pd.DataFrame(lines, index=[row.label for row in shown])
+
+
+def _by_size(lines):
+    return pd.DataFrame(lines, index=[row.label for row in rescaled.slow_networks()])
