@@ -1,4 +1,4 @@
-"""python -m rslib run|profile|evaluate|record|render: what the notebooks do, from a shell.
+"""python -m rslib run|profile|evaluate|export|record|render: what the notebooks do, from a shell.
 
 Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped or held (the same
 command goes on).
@@ -38,22 +38,25 @@ def number(text):
 
 
 def row_ids():
-    from rslib.recipes.additive import TABLE_1
+    """Of every study, for the help."""
+    from rslib.recipes.studies import STUDIES
 
-    return [row.id for row in (*TABLE_1.rows, *TABLE_1.cells)]
+    studies = STUDIES.values()
+    ids = (f"{s.name}: {','.join(row.id for row in (*s.rows, *s.cells))}" for s in studies)
+    return "; ".join(ids)
 
 
 def parser():
     top = Parser(prog="python -m rslib", description=__doc__.splitlines()[0])
     commands = top.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="train the rows of a study that have no result yet")
-    run.add_argument("study", help="table1")
+    run.add_argument("study", help="table1 or figure5")
     run.add_argument("--scale", default="auto", help="auto, smoke, laptop, gpu or paper")
     run.add_argument(
         "--epochs", type=number, help="length of the long schedule; the paper's is 350"
     )
     run.add_argument("--seeds", type=number, default=1, help="runs a row: seeds 1 … n")
-    run.add_argument("--rows", default="", help=f"of table1: {','.join(row_ids())}")
+    run.add_argument("--rows", default="", help=f"of {row_ids()}")
     run.add_argument("--dataset", default="", help="fashion-mnist, folder or imagenet")
     run.add_argument("--data-dir", default="", help="folder with train/ and val/ (or test/)")
     run.add_argument("--runs-dir", default="", help="checkpoints and histories; default runs/")
@@ -63,6 +66,9 @@ def parser():
     )
     run.add_argument(
         "--no-reuse", dest="reuse", action="store_false", help="train anew and compare"
+    )
+    run.add_argument(
+        "--compile", action="store_true", help="time eager and compiled steps, keep the faster"
     )
     run.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     run.add_argument("--max-hours", type=number, help="refuse what would take longer")
@@ -78,13 +84,17 @@ def parser():
     profile = commands.add_parser(
         "profile", help="what a network costs: parameters, FLOPs, latency and memory of training"
     )
-    profile.add_argument("model", help="such as resnet_rs_50, efficientnet_b0; or table7 for all")
+    profile.add_argument(
+        "model", help="such as resnet_rs_50, efficientnet_b0; or table7, figure5 for all of it"
+    )
     profile.add_argument("--resolution", type=number, help="side of the images, pixels")
     profile.add_argument("--device", default="auto", help="auto, cpu or cuda")
     profile.add_argument("--variants", default="", help="fp32, tf32, bf16, …-compiled; with commas")
     profile.add_argument("--threads", type=number, help="CPU threads; default all cores")
     profile.add_argument("--no-latency", action="store_true", help="only count, measure nothing")
-    profile.add_argument("--runs-dir", default="", help="where table7 is kept; default runs/")
+    profile.add_argument(
+        "--runs-dir", default="", help="where table7 and figure5 are kept; default runs/"
+    )
     profile.add_argument("--json", action="store_true", help="print JSON, and nothing else")
     evaluate = commands.add_parser(
         "evaluate", help="top-1 and top-5 of weights that others trained"
@@ -97,8 +107,15 @@ def parser():
     evaluate.add_argument("--device", default="auto", help="auto, cpu or cuda")
     evaluate.add_argument("--runs-dir", default="", help="where the result is kept; default runs/")
     evaluate.add_argument("--json", action="store_true", help="print JSON, and nothing else")
+    export = commands.add_parser("export", help="write a trained network as ONNX or safetensors")
+    export.add_argument("source", help="a run's folder, or a name such as resnet_rs_50")
+    export.add_argument("file", help="what to write: .onnx or .safetensors")
+    export.add_argument(
+        "--weights", help="of a named network: .safetensors or .pth, timm's or ours"
+    )
+    export.add_argument("--resolution", type=number, help="pixels; default: Table 7's smallest")
     record = commands.add_parser("record", help="copy finished runs to data/results")
-    record.add_argument("study", help="table1, profile, or weights")
+    record.add_argument("study", help="table1, figure5, profile, or weights")
     record.add_argument("--runs-dir", default="")
     return top
 
@@ -106,7 +123,7 @@ def parser():
 def main(words=None):
     options = parser().parse_args(words)
     try:
-        commands = (run, profile, evaluate, record, render)
+        commands = (run, profile, evaluate, export, record, render)
         return next(c for c in commands if c.__name__ == options.command)(options)
     except InputError as error:
         return fail(error, BAD_INPUT)
@@ -118,7 +135,7 @@ def main(words=None):
 
 def run(options):
     from rslib import runs, sweep, tables
-    from rslib.recipes.additive import STUDIES
+    from rslib.recipes.studies import STUDIES
 
     names = Params.__dataclass_fields__
     params = Params(**{name: value for name, value in vars(options).items() if name in names})
@@ -137,13 +154,15 @@ def run(options):
 
 def profile(options):
     from rslib import paths, profile
+    from rslib.recipes import pareto, rescaled
 
     asked = {"device": options.device, "threads": options.threads}
     asked["variants"] = tuple(filter(None, options.variants.split(",")))
-    if options.model == "table7":
+    rows = {"table7": pareto.table_7, "figure5": rescaled.slow_networks}.get(options.model)
+    if rows:
         if options.no_latency or options.json or options.resolution is not None:
-            raise InputError("table7 measures what Table 7 has; it takes no such option")
-        profile.table_7(paths.runs_dir(options.runs_dir), **asked)
+            raise InputError(f"{options.model} has its own resolutions; it takes no such option")
+        profile.measure_all(paths.runs_dir(options.runs_dir), rows(), **asked)
         return DONE
     if type(options.resolution) is not int:
         raise InputError(f"resolution is {options.resolution}; give --resolution in whole pixels")
@@ -164,13 +183,11 @@ def profile(options):
 def evaluate(options):
     from rslib import evaluate, paths, released, runs
 
-    if options.resolution is not None and type(options.resolution) is not int:
-        raise InputError(f"resolution is {options.resolution}; give whole pixels")
     found = evaluate.evaluate(
         options.model,
         Path(options.weights).expanduser(),
         Path(options.data_dir).expanduser(),
-        resolution=options.resolution,
+        resolution=whole_pixels(options.resolution),
         shown=options.preprocessing,
         device=runs.choose_device(options.device),
     )
@@ -182,9 +199,31 @@ def evaluate(options):
     return DONE
 
 
+def export(options):
+    from rslib import export
+
+    side = whole_pixels(options.resolution)
+    if options.weights is None:
+        if side is not None:
+            raise InputError("a run has its own resolution; --resolution goes with --weights")
+        network, side, about = export.trained(Path(options.source).expanduser())
+    else:
+        weights = Path(options.weights).expanduser()
+        network, side, about = export.published(options.source, weights, side)
+    export.export(network, Path(options.file).expanduser(), resolution=side, about=about)
+    print(f"wrote {options.file}")
+    return DONE
+
+
+def whole_pixels(given):
+    if given is not None and (type(given) is not int or given < 1):
+        raise InputError(f"resolution is {given}; give whole pixels")
+    return given
+
+
 def record(options):
     from rslib import devices, paths, released, results
-    from rslib.recipes.additive import STUDIES
+    from rslib.recipes.studies import STUDIES
 
     known = {devices.FOLDER: devices.record, released.FOLDER: released.record}
     known |= {name: lambda folder: results.record(options.study, folder) for name in STUDIES}

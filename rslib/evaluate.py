@@ -53,15 +53,6 @@ def preprocessing(name, model, side):
     raise InputError(f"no preprocessing {name!r}{suggest(name, ('official', 'timm'))}")
 
 
-def published_resolution(model):
-    """The one resolution at which Table 7 has the network; released weights are of one."""
-    sides = [row.resolution for row in pareto.table_7() if row.name == model]
-    if len(sides) != 1:
-        listed = " and ".join(map(str, sides)) or "no resolution"
-        raise InputError(f"Table 7 has {model} at {listed}; give --resolution")
-    return sides[0]
-
-
 def evaluate(model, weights, data_dir, *, resolution=None, shown="official", device="cpu"):
     """A ResNet-RS's weights on data_dir/val/<class>/: {"top1": {"correct", "n"}, "top5": …, …}.
 
@@ -72,7 +63,7 @@ def evaluate(model, weights, data_dir, *, resolution=None, shown="official", dev
     if model not in rs:
         raise InputError(f"no model {model!r}{suggest(model, rs)}")
     held = files.read(weights)
-    resolution = resolution or published_resolution(model)
+    resolution = resolution or pareto.only_resolution(model)
     view = preprocessing(shown, model, resolution)
     found, classes = images.labelled(data_dir, "val")
     known = held.get("fc.weight", torch.empty(0, 0)).shape[0]

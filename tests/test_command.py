@@ -8,8 +8,12 @@ import sys
 import time
 
 import pytest
+import torch
 
-from rslib import provenance
+from rslib import config, engine, models, provenance
+from rslib.data.images import open_images, source
+from rslib.models import weights
+from rslib.tasks.classify import Classify
 
 SMOKE = ["run", "table1", "--scale", "smoke"]
 
@@ -52,6 +56,19 @@ def test_two_rows_share_one_run_and_it_says_what_it_is(epochs_run):
     text = json.dumps(found)
     assert str(runs_dir) not in text and os.uname().nodename not in text
     assert len(list(runs_dir.glob("table1/*"))) == 1
+
+
+def test_a_finished_run_is_exported_by_the_average_of_its_weights(epochs_run, tmp_path):
+    """What was written scores again what the run's result says of its average."""
+    found, runs_dir = epochs_run
+    run_dir, file = runs_dir / "table1" / found["run_id"], tmp_path / "net.safetensors"
+    assert rslib("export", run_dir, file).returncode == 0
+    recipe = config.from_dict(found["recipe"])
+    network = weights.load(models.build(recipe, found["data"]["classes"]), weights.read(file))
+    task = Classify(recipe, open_images(recipe.data, source("fashion-mnist")))
+    test = task.loaders(seed=1)[1]["test"]
+    scored = engine.run_metrics(task, {"ema": network}, test, torch.device("cpu"))
+    assert scored["ema"] == found["metrics"]["test"]["ema"]
 
 
 def test_a_finished_run_is_loaded_and_its_table_shown(epochs_run):
