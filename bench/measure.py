@@ -1,30 +1,15 @@
-"""What the three benches share: the machine in words, and two sides measured in turn.
+"""What the benches share: two sides measured in turn, and what is said of them.
 
 Two clocks run. CPU seconds are what a process and its children really computed, and are hardly
 moved by other work on the machine; wall seconds are what a person waits, and are.
 """
 
+import json
 import os
-import platform
 import resource
+import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
 from statistics import median, quantiles
-
-
-def machine(threads, *packages):
-    """Two lines without which a time means nothing; print load() again at the end."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    print(f"machine   {(names or [platform.machine()])[0]}, {os.cpu_count()} cores, load {load()}")
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    print(f"software  Python {platform.python_version()}, {versions}, threads {threads}")
-
-
-def load():
-    return " ".join(f"{average:.1f}" for average in os.getloadavg()) + " (1, 5, 15 minutes)"
 
 
 def cpu_seconds():
@@ -35,7 +20,7 @@ def cpu_seconds():
 def interleaved(sides, rounds, warmup=0):
     """{name: {"cpu" | "wall": seconds of each round}}; sides are {name: a call to time}.
 
-    Every round times each side once, so that what else the machine does meets both. Every second
+    Every round times each side once, so that what else the machine does meets all. Every second
     round turns the order round, because what comes second finds the caches as the first left them.
     """
     seconds = {name: {"cpu": [], "wall": []} for name in sides}
@@ -49,16 +34,49 @@ def interleaved(sides, rounds, warmup=0):
     return seconds
 
 
-def show_ratio(seconds, peer, goal=None):
-    """Both medians, and how many times longer the peer takes, from the ratio of each round."""
-    for name, clocks in seconds.items():
-        cpu, wall = (1000 * median(clocks[clock]) for clock in ("cpu", "wall"))
-        print(f"{name:30s} {cpu:8.1f} ms CPU {wall:8.1f} ms wall")
-    (ours,) = seconds.keys() - {peer}
+def ratio(what, seconds, ours, peer, goal=None):
+    """How many times longer the peer takes: quartiles of the ratios of single rounds.
+
+    seconds: of `interleaved`. Returns plain data.
+    """
+    found = {"what": what, "ours": ours, "peer": peer, "goal": goal}
+    found["rounds"] = len(seconds[ours]["wall"])
     for clock in ("cpu", "wall"):
         pairs = zip(seconds[peer][clock], seconds[ours][clock], strict=True)
         low, middle, high = quantiles([p / o for p, o in pairs], n=4, method="inclusive")
-        target = f"; goal ≥ {goal:.2f}" if goal and clock == "cpu" else ""
-        rounds = len(seconds[ours][clock])
-        spread = f"quartiles {low:.2f} to {high:.2f}, {rounds} rounds"
-        print(f"{'ratio by ' + clock:30s} {middle:8.2f} ({spread}){target}")
+        found[clock] = {
+            "ratio": [round(value, 3) for value in (low, middle, high)],
+            "seconds": [round(median(seconds[name][clock]), 5) for name in (ours, peer)],
+        }
+    return found
+
+
+def words(row):
+    """A row for a terminal."""
+    low, middle, high = row["cpu"]["ratio"]
+    mine, theirs = row["cpu"]["seconds"]
+    goal = f"; goal {row['goal']:g}" if row["goal"] else ""
+    return (
+        f"{row['what']}: {row['ours']} against {row['peer']}: {middle:.2f} by CPU seconds "
+        f"({low:.2f} to {high:.2f}{goal}), {row['wall']['ratio'][1]:.2f} by the clock; "
+        f"{1000 * mine:.0f} against {1000 * theirs:.0f} ms, {row['rounds']} rounds"
+    )
+
+
+def load():
+    return [round(average, 1) for average in os.getloadavg()]
+
+
+def main(bench):
+    """Run a bench, a function of the number of rounds (as by default if none is given).
+
+    Prints its rows in words, and with --json as one line of JSON for bench/all.py.
+    """
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    rows = bench(*numbers)
+    if "--json" in sys.argv:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(words(row))
+    print(f"load {load()} (1, 5, 15 minutes)")

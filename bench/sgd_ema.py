@@ -1,16 +1,18 @@
-"""Optimizer step and EMA update alone, on the weights of ResNet-RS-50 with fixed gradients.
+"""Optimizer step and average of the weights alone, on ResNet-RS-50 with fixed gradients.
 
     .venv/bin/python bench/sgd_ema.py [rounds, at least 2]
 
-rslib.optim.sgd (fused) and rslib.ema.Ema (one call over prepared lists) against torch.optim.SGD as
-it comes and timm.utils.ModelEmaV2, on one CPU thread.
+rslib.optim (fused SGD) and rslib.ema.Ema (one call over prepared lists) against torch.optim.SGD as
+it comes, with timm's ModelEmaV2 and with Ignite's EMAHandler, on one CPU thread. All must end at
+the same weights.
 """
 
 import copy
-import sys
 
 import torch
-from measure import interleaved, load, machine, show_ratio
+from ignite.engine import Engine, Events
+from ignite.handlers import EMAHandler
+from measure import interleaved, main, ratio
 from timm.utils import ModelEmaV2
 
 from rslib import optim
@@ -19,52 +21,59 @@ from rslib.ema import Ema
 from rslib.models import resnet_rs
 
 SETTINGS = Optim(weight_decay=4e-5, peak_rate=1e-3)
+LONG = 10**6  # steps: the decay is that of a long run
 
 
-def pair():
-    """The same weights and gradients twice, channels last as the engine keeps them."""
-    ours = resnet_rs(50).to(memory_format=torch.channels_last)
-    theirs = copy.deepcopy(ours)
-    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-        a.grad = torch.randn_like(a)
-        b.grad = a.grad.clone(memory_format=torch.preserve_format)
-    return ours, theirs
+def with_gradients(network):
+    """The same weights and gradients in a network of its own, channels last."""
+    twin = copy.deepcopy(network)
+    for p, q in zip(network.parameters(), twin.parameters(), strict=True):
+        q.grad = p.grad.clone(memory_format=torch.preserve_format)
+    return twin
 
 
-def main(rounds=20):
-    torch.set_num_threads(1)
-    machine(torch.get_num_threads(), "torch", "timm")
-    ours, theirs = pair()
-    our_sgd, our_ema = optim.sgd(ours, SETTINGS), Ema(ours)
-    their_ema = ModelEmaV2(theirs, decay=0.9999)
-    their_sgd = torch.optim.SGD(
-        theirs.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=4e-5
+def plain_sgd(network):
+    return torch.optim.SGD(
+        network.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=4e-5
     )
 
+
+def bench(rounds=20):
+    torch.set_num_threads(1)
+    ours = resnet_rs(50).to(memory_format=torch.channels_last)
+    for p in ours.parameters():
+        p.grad = torch.randn_like(p)
+    timm, ignite = with_gradients(ours), with_gradients(ours)
+
+    our_sgd, our_ema = optim.optimizer(ours, SETTINGS), Ema(ours)
+    timm_sgd, timm_ema = plain_sgd(timm), ModelEmaV2(timm, decay=0.9999)
+    ignite_sgd, engine = plain_sgd(ignite), Engine(lambda *_: None)
+    ignite_ema = EMAHandler(ignite, momentum=0.0001, handle_buffers="update")
+    ignite_ema.attach(engine)
+
     def both(sgd, update):
-        sgd.step()
-        update()
+        def step():
+            sgd.step()
+            update()
 
-    def update_ours():
-        our_ema.update(10**6)  # the decay of a long run
+        return step
 
-    def update_theirs():
-        their_ema.update(theirs)
-
-    parts = {
-        "SGD": (their_sgd.step, our_sgd.step),
-        "EMA": (update_theirs, update_ours),
-        "SGD and EMA": (lambda: both(their_sgd, update_theirs), lambda: both(our_sgd, update_ours)),
+    sides = {
+        "rslib": both(our_sgd, lambda: our_ema.update(LONG)),
+        "SGD, timm ModelEmaV2": both(timm_sgd, lambda: timm_ema.update(timm)),
+        "SGD, Ignite EMAHandler": both(
+            ignite_sgd, lambda: engine.fire_event(Events.ITERATION_COMPLETED)
+        ),
     }
-    for name, (peer, own) in parts.items():
-        sides = {f"torch, timm {name}": peer, f"rslib {name}": own}
-        goal = 2 if "and" in name else None
-        show_ratio(interleaved(sides, rounds, warmup=3), f"torch, timm {name}", goal)
-    for a, b in ((ours, theirs), (our_ema.module, their_ema.module)):
-        same = zip(a.parameters(), b.parameters(), strict=True)
-        assert all(torch.allclose(p, q, rtol=0, atol=1e-4) for p, q in same), "other weights"
-    print(f"load      {load()}")
+    seconds = interleaved(sides, rounds, warmup=3)
+    for theirs, average in ((timm, timm_ema.module), (ignite, ignite_ema.ema_model)):
+        for a, b in ((ours, theirs), (our_ema.module, average)):
+            same = zip(a.parameters(), b.parameters(), strict=True)
+            assert all(torch.allclose(p, q, rtol=0, atol=1e-4) for p, q in same), "other weights"
+    what = "SGD and average of ResNet-RS-50"
+    goals = {"SGD, timm ModelEmaV2": 3, "SGD, Ignite EMAHandler": None}
+    return [ratio(what, seconds, "rslib", peer, goal) for peer, goal in goals.items()]
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(bench)

@@ -1,41 +1,46 @@
-"""One training step of ResNet-RS-50: rslib's engine against timm, 160 px, batch 16, CPU, fp32.
+"""One training step of the engine against timm's and torchvision's networks, 160 px, CPU, fp32.
 
     .venv/bin/python bench/train_step.py [rounds, at least 2]
 
-A step is normalisation, forward, loss, backward, optimizer and EMA, on one thread and uncompiled.
-timm's side is timm's network with its own loss and ModelEmaV2, torch.optim.SGD as it comes, and
-the default memory format, as timm's train script has them on a CPU. Both train by the paper's
-Table 8 for this network: dropout 0.25, no stochastic depth, label smoothing 0.1.
+A step is normalisation, forward, loss, backward, optimizer and average of the weights, on one
+thread. timm's side is timm's network with its own loss and ModelEmaV2 and torch.optim.SGD as it
+comes, in the default memory format as its train script has it, with channels last, and compiled.
+torchvision's side is its ResNet-50 with torch's AveragedModel, as its reference script has it;
+ours then is the ResNet-50 of the paper's baseline. ResNet-RS trains by the paper's Table 8:
+dropout 0.25, no stochastic depth, label smoothing 0.1.
 """
 
-import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import timm
 import torch
-from measure import interleaved, load, machine, show_ratio
+import torchvision
+from measure import interleaved, main, ratio
 from timm.loss import LabelSmoothingCrossEntropy
 from timm.utils import ModelEmaV2
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rslib.config import Recipe, evolve
 from rslib.engine import Run
 from rslib.tasks.classify import MEAN, STD, Classify
 
 BATCH, SIDE, CLASSES = 16, 160, 1000
-RECIPE = evolve(
+PLAIN = evolve(
     Recipe(),
     {
-        "model.resnet_d": True,
-        "model.se_ratio": 0.25,
-        "regularization.dropout": 0.25,
         "regularization.label_smoothing": 0.1,
         "optim.batch_size": BATCH,
         "optim.peak_rate": 0.1 * BATCH / 256,
         "optim.weight_decay": 4e-5,
     },
 )
+RS = evolve(
+    PLAIN,
+    {"model.resnet_d": True, "model.se_ratio": 0.25, "regularization.dropout": 0.25},
+)
+RS_50, RESNET_50 = "ResNet-RS-50", "ResNet-50"
 
 
 class OneBatch(Classify):
@@ -45,10 +50,11 @@ class OneBatch(Classify):
         return SimpleNamespace(batch_sampler=SimpleNamespace(steps_per_epoch=1000)), {}
 
 
-def rslib_step(batch, folder):
+def rslib_step(recipe, batch, folder, compiled=False):
     """The engine's own step, not a copy of it."""
-    task = OneBatch(RECIPE, SimpleNamespace(classes=range(CLASSES)))
-    run = Run(task, RECIPE, Path(folder), 0, torch.device("cpu"), print, lambda: False)
+    task = OneBatch(recipe, SimpleNamespace(classes=range(CLASSES)))
+    run = Run(task, recipe, Path(folder), 0, torch.device("cpu"), print, lambda: False)
+    run.progress.compiled = compiled
     engine = SimpleNamespace(state=SimpleNamespace(iteration=0))
 
     def step():
@@ -58,37 +64,84 @@ def rslib_step(batch, folder):
     return step, run.model
 
 
-def timm_step(batch):
-    (images, labels), optim = batch, RECIPE.optim
-    model = timm.create_model("resnetrs50", drop_rate=0.25, drop_path_rate=0.0).train()
-    loss_of, ema = LabelSmoothingCrossEntropy(0.1), ModelEmaV2(model, decay=optim.ema_decay)
+def peer_step(model, loss_of, average, batch, *, channels_last=False, compiled=False):
+    """The step of a common training script; average: model -> (object, its update)."""
+    (images, labels), kept = batch, torch.contiguous_format
+    if channels_last:
+        kept = torch.channels_last
+    model = model.to(memory_format=kept).train()
+    update = average(model)
     optimizer = torch.optim.SGD(
-        model.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=optim.weight_decay
+        model.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=4e-5
     )
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    forward = torch.compile(model) if compiled else model
 
     def step():
         optimizer.zero_grad()
-        loss_of(model(images.float().sub_(mean).div_(std)), labels).backward()
+        pixels = images.float().sub_(mean).div_(std).contiguous(memory_format=kept)
+        loss_of(forward(pixels), labels).backward()
         optimizer.step()
-        ema.update(model)
+        update()
 
     return step, model
 
 
-def main(rounds=8):
+def timm_average(model):
+    ema = ModelEmaV2(model, decay=0.9999)
+    return lambda: ema.update(model)
+
+
+def torch_average(model):
+    ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9999), use_buffers=True)
+    return lambda: ema.update_parameters(model)
+
+
+def timm_step(batch, **how):
+    model = timm.create_model("resnetrs50", drop_rate=0.25, drop_path_rate=0.0)
+    return peer_step(model, LabelSmoothingCrossEntropy(0.1), timm_average, batch, **how)
+
+
+def torchvision_step(batch):
+    loss_of = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
+    return peer_step(torchvision.models.resnet50(), loss_of, torch_average, batch)
+
+
+def bench(rounds=8):
     torch.set_num_threads(1)
-    machine(torch.get_num_threads(), "torch", "timm")
     images = torch.randint(0, 256, (BATCH, 3, SIDE, SIDE), dtype=torch.uint8)
     batch = images, torch.randint(0, CLASSES, (BATCH,))
     with tempfile.TemporaryDirectory() as folder:
-        (theirs, their_model), (ours, our_model) = timm_step(batch), rslib_step(batch, folder)
-        counts = [sum(p.numel() for p in m.parameters()) for m in (their_model, our_model)]
-        assert counts[0] == counts[1], counts
-        sides = {"timm resnetrs50": theirs, "rslib resnet_rs(50)": ours}
-        show_ratio(interleaved(sides, rounds, warmup=2), "timm resnetrs50", goal=1.10)
-    print(f"load      {load()}")
+        steps = {
+            RS_50: {
+                "rslib": rslib_step(RS, batch, f"{folder}/a"),
+                "rslib, compiled": rslib_step(RS, batch, f"{folder}/b", compiled=True),
+                "timm": timm_step(batch),
+                "timm, channels last": timm_step(batch, channels_last=True),
+                "timm, compiled": timm_step(batch, channels_last=True, compiled=True),
+            },
+            RESNET_50: {
+                "rslib": rslib_step(PLAIN, batch, f"{folder}/c"),
+                "torchvision": torchvision_step(batch),
+            },
+        }
+        seconds = {}
+        for network, sides in steps.items():
+            sizes = {sum(p.numel() for p in model.parameters()) for _, model in sides.values()}
+            assert len(sizes) == 1, sizes
+            calls = {name: step for name, (step, _) in sides.items()}
+            seconds[network] = interleaved(calls, rounds, warmup=2)
+    return [
+        ratio(f"training step of {network}", seconds[network], ours, peer, goal)
+        for network, ours, peer, goal in (
+            (RS_50, "rslib", "timm", 1.15),
+            (RS_50, "rslib", "timm, channels last", None),
+            (RS_50, "rslib, compiled", "timm", 1.35),
+            (RS_50, "rslib, compiled", "timm, compiled", None),
+            (RESNET_50, "rslib", "torchvision", None),
+        )
+    ]
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(bench)

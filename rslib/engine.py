@@ -16,7 +16,7 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.utils import convert_tensor
 
-from rslib import checkpoint, optim
+from rslib import checkpoint, fast, optim
 from rslib.clock import Clock
 from rslib.data.randomness import seed_of
 from rslib.ema import Ema
@@ -54,14 +54,16 @@ def fit(
     report=print,
     stop=lambda: False,
     session=None,
+    compiling=False,
 ):
     """Train to the end of the recipe, from the newest checkpoint in run_dir if there is one.
 
+    compiling: see `rslib.fast`; a run goes on with what its first process chose.
     stop: asked after every step; when it says yes, a checkpoint is saved and Preempted raised.
     session: plain values about this process, kept with the run beside those of earlier ones.
     Raises Diverged (the last good checkpoint stays) and checkpoint.CannotSave.
     """
-    run = Run(task, recipe, Path(run_dir), seed, torch.device(device), report, stop)
+    run = Run(task, recipe, Path(run_dir), seed, torch.device(device), report, stop, compiling)
     run.progress.sessions.append(session)
     try:
         run.train()
@@ -87,22 +89,24 @@ class Progress:
     loss_sum: float = 0.0  # of the epoch under way
     seconds: float = 0.0
     restarts: int = 0
+    compiled: bool | None = False  # None: to be measured in the first step
 
 
 class Run:
     """The moving parts of one training run."""
 
-    def __init__(self, task, recipe, run_dir, seed, device, report, stop):
+    def __init__(self, task, recipe, run_dir, seed, device, report, stop, compiling=False):
         self.task, self.optim, self.run_dir = task, recipe.optim, run_dir
         self.seed, self.device, self.report, self.stop = seed, device, report, stop
         run_dir.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed_of(seed))
         self.model = task.build().to(device=device, memory_format=torch.channels_last)
-        self.optimizer = optim.sgd(self.model, self.optim)
+        self.optimizer = optim.optimizer(self.model, self.optim)
         self.ema = Ema(self.model, self.optim.ema_decay)
-        self.start_step, self.progress = 0, Progress()
+        self.start_step, self.progress = 0, Progress(compiled=None if compiling else False)
         self.scores = {}  # of the newest weights; the last epoch is always evaluated
         self._restore()
+        self.loss = None  # of a batch; chosen in the first step
         self.loss_sum = torch.tensor(self.progress.loss_sum, dtype=torch.float64, device=device)
         self.batches, self.evaluations = task.loaders(seed, self.start_step)
         self.steps_per_epoch = self.batches.batch_sampler.steps_per_epoch
@@ -159,12 +163,23 @@ class Run:
         self.optimizer.zero_grad()
         for batch in micro:
             batch = convert_tensor(batch, self.device, non_blocking=True)
-            with autocast(self.device):
-                loss = self.task.loss(self.model, batch) / self.micro_batches
+            if self.loss is None:
+                self.loss = self.choose_loss(batch)
+                torch.manual_seed(seed_of(self.seed, step))  # as if nothing had been timed
+            loss = self.loss(batch) / self.micro_batches
             loss.backward()
             self.loss_sum += loss.detach()
         self.optimizer.step()
         self.ema.update(step + 1)
+
+    def choose_loss(self, batch):
+        """The loss as it is, or compiled; which is faster is measured once in a run's life."""
+        plain = plain_loss(self.task, self.model, self.device)
+        if self.progress.compiled is None:
+            self.progress.compiled, why = fast.compiled_is_faster(plain, self.model, batch)
+            self.progress.sessions[-1] = {**(self.progress.sessions[-1] or {}), "step": why}
+            self.report(why)
+        return fast.compiled(plain) if self.progress.compiled else plain
 
     def look(self, engine):
         if not math.isfinite(self.loss_sum.item()):
@@ -238,6 +253,16 @@ class Run:
 def has_bf16(device):
     """Does the device compute in bfloat16 itself? Most CPUs and older GPUs only emulate it."""
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def plain_loss(task, model, device):
+    """batch -> loss, in the precision of the device."""
+
+    def loss(batch):
+        with autocast(device):
+            return task.loss(model, batch)
+
+    return loss
 
 
 def autocast(device):

@@ -26,6 +26,7 @@ class Params:
     device: str = "auto"
     executor: str = "local"
     reuse: bool = True
+    compile: bool = False
     max_hours: float | None = None
     threads: int = 1
     workers: int | None = None
@@ -42,8 +43,9 @@ class Params:
         _whole("seeds", self.seeds, at_least=1)
         _whole("threads", self.threads, at_least=1)
         _whole("workers", self.workers, at_least=0, optional=True)
-        if not isinstance(self.reuse, bool):
-            raise InputError(f"reuse is {self.reuse!r}; give True or False")
+        for name in ("reuse", "compile"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} is {getattr(self, name)!r}; give True or False")
         hours = self.max_hours
         if hours is not None and not (type(hours) in (int, float) and 0 < hours < math.inf):
             raise InputError(f"max_hours is {hours!r}; give a number above 0")

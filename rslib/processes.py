@@ -109,8 +109,9 @@ def command_line(params, changes):
     words = []
     for f in fields(Params):
         value = changes.get(f.name, getattr(params, f.name))
-        if f.name == "reuse":
-            words += [] if value else ["--no-reuse"]
+        if isinstance(f.default, bool):
+            switch = {"reuse": "--no-reuse"}.get(f.name, f"--{f.name}")
+            words += [] if value == f.default else [switch]
         elif value not in (None, "", []):
             text = ",".join(value) if isinstance(value, list) else str(value)
             words += [f"--{f.name.replace('_', '-')}", text]

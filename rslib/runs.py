@@ -15,8 +15,8 @@ from rslib.config import InputError
 from rslib.data.images import ImageSet, open_images, source
 from rslib.machine import cores
 from rslib.provenance import compare, describe, now, session
-from rslib.recipes.additive import STUDIES
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
+from rslib.recipes.studies import STUDIES
 from rslib.tasks.classify import Classify
 
 
@@ -155,11 +155,21 @@ def choose_dataset(scale, params):
     return "folder" if params.data_dir else "fashion-mnist"
 
 
-def run(job, device, runs_dir, *, reuse=True, workers=None, report=print, stop=lambda: False):
+def run(
+    job,
+    device,
+    runs_dir,
+    *,
+    reuse=True,
+    workers=None,
+    compiling=False,
+    report=print,
+    stop=lambda: False,
+):
     """The job's result: the stored one, or trained now; reuse=False always trains a new attempt.
 
-    Raises Held, engine.Preempted, checkpoint.CannotSave. A run that diverges returns a result with
-    that status and no metrics.
+    compiling: as for `rslib.engine.fit`. Raises Held, engine.Preempted, checkpoint.CannotSave. A
+    run that diverges returns a result with that status and no metrics.
     """
     stored = results.find(job.study, job.run_id, runs_dir)
     if stored and reuse:
@@ -168,7 +178,8 @@ def run(job, device, runs_dir, *, reuse=True, workers=None, report=print, stop=l
         stored = results.find(job.study, job.run_id, runs_dir)
         if stored and reuse:  # it ended while we waited for nothing
             return stored
-        result = train(job, device, next_attempt(job, runs_dir), workers, report, stop)
+        file = next_attempt(job, runs_dir)
+        result = train(job, device, file, workers, compiling, report, stop)
     if stored:
         report(compare(stored, result))
     return result
@@ -183,7 +194,7 @@ def next_attempt(job, runs_dir):
     return runs_dir / job.study / job.run_id / f"attempt-{number}" / "result.json"
 
 
-def train(job, device, result_file, workers, report, stop):
+def train(job, device, result_file, workers, compiling, report, stop):
     recipe = job.row.recipe
     if workers is None:
         workers = min(16, cores() - 1) if device == "cuda" else 0
@@ -198,6 +209,7 @@ def train(job, device, result_file, workers, report, stop):
             report=report,
             stop=stop,
             session=session(device),
+            compiling=compiling,
         )
         sessions = outcome.sessions
     except engine.Diverged as error:

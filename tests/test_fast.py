@@ -1,0 +1,141 @@
+"""The fast step gives what the plain one gives, and is only kept where it is faster."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from rslib import engine, fast
+from rslib.config import InputError, Recipe, evolve
+from rslib.data import images
+from rslib.models.resnet import IMAGE, Bottleneck
+from rslib.tasks.classify import Classify
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def task(tiny):
+    return Classify(tiny, images.open_images(tiny.data, images.source(tiny.data.dataset)))
+
+
+def batch(images=8):
+    torch.manual_seed(1)
+    pixels = torch.randint(0, 256, (images, 3, 32, 32), dtype=torch.uint8)
+    return [pixels, torch.randint(0, 10, (images,))]
+
+
+def fit(task, run_dir, **kwargs):
+    quiet = {"report": lambda line: None, "session": {}}
+    return engine.fit(task, task.recipe, run_dir, seed=3, **quiet, **kwargs)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_compiled_step_is_the_plain_one():
+    """Loss, every gradient and every batch statistic, to float32's rounding, twice over."""
+    found = []
+    for kind in (lambda loss: loss, fast.compiled):
+        torch.manual_seed(0)
+        block = Bottleneck(IMAGE, 3, 8, 2, first=True, resnet_d=True, se_ratio=0.25, drop_rate=0.0)
+        model = nn.Sequential(block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
+        model = model.to(memory_format=torch.channels_last).train()
+        nn.init.constant_(block.branch.norm3.weight, 0.5)  # at 0 the branch would have no part
+        task = Classify(evolve(Recipe(), {"regularization.label_smoothing": 0.1}), None)
+        loss = kind(engine.plain_loss(task, model, CPU))
+        for _ in range(2):
+            value = loss(batch())
+            value.backward()
+        gradients = [p.grad.clone() for p in model.parameters()]
+        found.append([value.detach(), *gradients, *(b.clone() for b in model.buffers())])
+    assert all(t.abs().sum() > 0 for t in found[0]) and len(found[0]) > 25
+    for plain, compiled in zip(*found, strict=True):
+        torch.testing.assert_close(compiled, plain, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("eager", "ours", "kept"), [(2.0, 1.0, True), (1.0, 1.01, False)])
+def test_the_faster_one_is_kept_and_the_model_is_left_alone(eager, ours, kept, task, monkeypatch):
+    model = task.build().train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    plain = engine.plain_loss(task, model, CPU)
+    monkeypatch.setattr(fast, "compiled", lambda loss: lambda batch: loss(batch))
+    step = fast.step_seconds
+
+    def pretended(loss, batch):
+        step(loss, batch)
+        return eager if loss is plain else ours
+
+    monkeypatch.setattr(fast, "step_seconds", pretended)
+    faster, why = fast.compiled_is_faster(plain, model, batch())
+    assert faster is kept
+    assert why.startswith("compiled step: 2000 ms eager, 1000" if kept else "eager step: 1000 ms")
+    after = model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_timing_leaves_no_trace_in_a_run(task, tmp_path, monkeypatch):
+    """Where eager is kept, a run ends in the bits of one that never asked."""
+    step = fast.step_seconds
+
+    def pretended(loss, batch):
+        return step(loss, batch) * 0 + 1
+
+    monkeypatch.setattr(fast, "compiled", lambda loss: loss)
+    monkeypatch.setattr(fast, "step_seconds", pretended)
+    asked = fit(task, tmp_path / "a", compiling=True)
+    assert asked.sessions[-1]["step"].startswith("eager step: ")
+    assert asked.weights_sha256 == fit(task, tmp_path / "b").weights_sha256
+
+
+def test_a_run_goes_on_with_what_it_chose(task, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(fast, "compiled_is_faster", lambda *args: (True, "compiled step: said"))
+    monkeypatch.setattr(fast, "compiled", lambda loss: calls.append(loss) or loss)
+    steps = iter([False, True])
+    with pytest.raises(engine.Preempted):
+        fit(task, tmp_path, compiling=True, stop=lambda: next(steps))
+    assert len(calls) == 1
+    monkeypatch.setattr(fast, "compiled_is_faster", None)  # measured once in a run's life
+    outcome = fit(task, tmp_path)
+    assert len(calls) == 2 and [s.get("step") for s in outcome.sessions] == [
+        "compiled step: said",
+        None,
+    ]
+
+
+def test_a_machine_without_a_compiler_is_told_so(monkeypatch):
+    """The real thing: torch.compile on a machine whose compiler is not there."""
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/no/such/compiler",))
+    torch._dynamo.reset()
+    layer = torch.nn.Linear(3, 1)
+
+    def loss(batch):
+        return (layer(batch[0]) * torch.rand(1)).square().mean()
+
+    with pytest.raises(InputError, match=r"nothing can be compiled here .*leave compile out"):
+        fast.compiled_is_faster(loss, layer, [torch.ones(2, 3)])
+
+
+class Waits(TorchDispatchMode):
+    """Counts what makes a host wait for its GPU: numbers that are read back from tensors."""
+
+    NAMES = ("_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero")
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket.__name__ in self.NAMES:
+            self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_step_waits_for_a_number(task, tmp_path):
+    run = engine.Run(task, task.recipe, tmp_path, 0, CPU, print, lambda: False)
+    state = type("Engine", (), {"state": type("State", (), {"iteration": 1})})
+    with Waits() as waits:
+        run.step(state, [batch(task.recipe.optim.batch_size)])
+        assert waits.seen == []
+        run.loss_sum.item()  # it does see them
+        assert waits.seen == ["aten._local_scalar_dense.default"]
