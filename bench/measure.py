@@ -34,7 +34,7 @@ def interleaved(sides, rounds, warmup=0):
     return seconds
 
 
-def ratio(what, seconds, ours, peer, goal=None):
+def ratio(what, seconds, ours, peer, goal=""):
     """How many times longer the peer takes: quartiles of the ratios of single rounds.
 
     seconds: of `interleaved`. Returns plain data.
@@ -42,25 +42,29 @@ def ratio(what, seconds, ours, peer, goal=None):
     found = {"what": what, "ours": ours, "peer": peer, "goal": goal}
     found["rounds"] = len(seconds[ours]["wall"])
     for clock in ("cpu", "wall"):
-        pairs = zip(seconds[peer][clock], seconds[ours][clock], strict=True)
-        low, middle, high = quantiles([p / o for p, o in pairs], n=4, method="inclusive")
-        found[clock] = {
-            "ratio": [round(value, 3) for value in (low, middle, high)],
-            "seconds": [round(median(seconds[name][clock]), 5) for name in (ours, peer)],
-        }
+        found[clock] = compared(seconds[ours][clock], seconds[peer][clock])
     return found
+
+
+def compared(ours, theirs):
+    """Quartiles of theirs ÷ ours, round by round, and both medians in seconds."""
+    ratios = [t / o for o, t in zip(ours, theirs, strict=True)]
+    return {
+        "ratio": [round(value, 3) for value in quantiles(ratios, n=4, method="inclusive")],
+        "seconds": [round(median(side), 5) for side in (ours, theirs)],
+    }
 
 
 def words(row):
     """A row for a terminal."""
-    low, middle, high = row["cpu"]["ratio"]
-    mine, theirs = row["cpu"]["seconds"]
-    goal = f"; goal {row['goal']:g}" if row["goal"] else ""
-    return (
-        f"{row['what']}: {row['ours']} against {row['peer']}: {middle:.2f} by CPU seconds "
-        f"({low:.2f} to {high:.2f}{goal}), {row['wall']['ratio'][1]:.2f} by the clock; "
-        f"{1000 * mine:.0f} against {1000 * theirs:.0f} ms, {row['rounds']} rounds"
-    )
+    line = f"{row['what']}: {row['ours']} against {row['peer']}"
+    for clock in ("cpu", "wall"):
+        if clock in row:
+            low, middle, high = row[clock]["ratio"]
+            mine, theirs = row[clock]["seconds"]
+            line += f"; {clock} {middle:.2f} ({low:.2f} to {high:.2f}), "
+            line += f"{mine:.3g} against {theirs:.3g} s"
+    return f"{line}; {row['rounds']} rounds{row['goal'] and '; goal '}{row['goal']}"
 
 
 def load():

@@ -1,9 +1,10 @@
 """What papermill costs: a notebook against the bare command, for the same run of one row.
 
-    .venv/bin/python bench/papermill_cost.py [rounds]
+    .venv/bin/python bench/papermill_cost.py [rounds, at least 2]
 
 Both train the row "cosine" of Table 1 at smoke scale, each time into a folder of its own, and take
-everything from the start of Python to its end: imports, kernel, tables and figure.
+everything from the start of Python to its end: imports, kernel, tables and figure. Both must end in
+the same bits.
 """
 
 import json
@@ -12,13 +13,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
 
-from measure import interleaved, load, machine
+from measure import interleaved, main, ratio
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-GOAL = 10  # seconds
 
 
 def run(words, runs_dir):
@@ -35,8 +34,7 @@ def run(words, runs_dir):
     return json.loads(result.read_text())["weights_sha256"]
 
 
-def main(rounds=3):
-    machine(1, "torch", "papermill", "ipykernel")
+def bench(rounds=3):
     digests = set()
     with tempfile.TemporaryDirectory() as folder:
 
@@ -56,15 +54,8 @@ def main(rounds=3):
         sides = {"papermill": through_papermill, "python -m rslib": bare}
         seconds = interleaved(sides, rounds)
     assert len(digests) == 1, "the two did not train the same"
-    for clock in ("wall", "cpu"):
-        theirs, ours = (seconds[name][clock] for name in sides)
-        extra = [a - b for a, b in zip(theirs, ours, strict=True)]
-        times = f"papermill {median(theirs):.1f} s, python -m rslib {median(ours):.1f} s"
-        print(f"{clock:10s}{times}: {median(extra):.1f} s more", end=" ")
-        target = f"; goal ≤ {GOAL} s" if clock == "wall" else ""
-        print(f"({min(extra):.1f} to {max(extra):.1f}, {rounds} rounds){target}")
-    print(f"load      {load()}")
+    return [ratio("one row of Table 1", seconds, "papermill", "python -m rslib", "≤ 10 s more")]
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(bench)

@@ -39,9 +39,9 @@ runs_dir: str = ""  # Where this machine's measurements are kept; empty for runs
 # %% tags=["hide-input"]
 import inspect
 
-from IPython.display import Code
+from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, measure, params, speed
+from rslib import collect, counts, measure, params, speed, tally
 from rslib.recipes import pareto
 
 asked = params.from_namespace(globals(), params.Profiling)
@@ -57,7 +57,7 @@ asked = params.from_namespace(globals(), params.Profiling)
 
 # %%
 counted = {row: counts.count(row.name, row.resolution) for row in pareto.table_3()}
-speed.memory_explained(counted)
+tally.memory(counted)
 
 # %% [markdown]
 # Two bytes are one bfloat16 number: each network keeps between one and two numbers for each
@@ -88,9 +88,36 @@ speed.table_3(recorded)
 speed.memory_ratios(recorded)
 
 # %% [markdown]
+# ## Other claims that need no training
+#
+# **§6.1**: ResNet "maintains constant FLOPs across all block groups and multiplies the number of
+# parameters by 4× every block group". Here is the block that repeats in each stage of ResNet-RS-350; in
+# brackets, how many times the stage before. So a deeper network is cheap in parameters where blocks are
+# added early, which is where ResNet-RS adds them.
+
+# %%
+tally.blocks(counts.count_blocks("resnet_rs_350", 256))
+
+# %% [markdown]
+# **§7.1**: EfficientNets have the larger activations, and do less with each number that they move
+# (their *operational intensity* is lower). Counted over the [pairs of Table 7's page](table7.ipynb):
+
+# %% tags=["remove-input"]
+pairs = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
+display(Markdown(tally.said(pairs)))
+
+# %% [markdown]
+# **Table 4**: trained with pseudo-labels, ResNet-RS-152 meets EfficientNet-B5 and is "4.7x faster on TPU
+# (5.5x on GPU)". What pseudo-labels do to accuracy was not run; the speed takes one training step of
+# each.
+
+# %%
+speed.speedups(recorded, "Table 4")
+
+# %% [markdown]
 # ## Run it yourself
 #
-# - `-p device auto` measures the four networks on this machine and adds it to the tables.
+# - `-p device auto` measures the four networks of Table 3 on this machine and adds it to its tables.
 # - `python -m rslib profile resnet_rs_350 --resolution 256` measures one of them.
 # - `python -m rslib record profile` and `make render` put what was measured into the book.
 #

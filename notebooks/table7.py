@@ -43,7 +43,7 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, params, released, speed, speed_plot
+from rslib import collect, counts, params, released, speed, speed_plot, tally
 from rslib.recipes import pareto
 
 asked = params.from_namespace(globals(), params.Profiling)
@@ -69,7 +69,7 @@ speed.published(released.recorded())
 
 # %%
 counted = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
-speed.counted(counted)
+tally.table(counted)
 
 # %% [markdown]
 # Where printed and counted FLOPs differ by more than rounding: ResNet-RS-152 at 192 pixels, which the
@@ -88,17 +88,17 @@ speed.counted(counted)
 # has its 3×3 convolution on the narrow one. It is counted as
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(speed.intensity), language="python")
+Code(inspect.getsource(tally.intensity), language="python")
 
 # %% [markdown]
 # §7.1 says that EfficientNets have the larger activations and the lower intensity. Here are, for the
 # pairs of [the speed claim](#the-speed-claim), EfficientNet's counts divided by ResNet-RS's.
 
 # %%
-speed.compared(counted)
+tally.compared(counted)
 
 # %% tags=["remove-input"]
-Markdown(speed.said_of_counts(counted))
+Markdown(tally.said(counted))
 
 # %% [markdown]
 # ## Measured

@@ -54,28 +54,56 @@ def count(name, resolution):
 
     Raises InputError for a name that does not exist, or a resolution that is too small.
     """
-    if resolution < SMALLEST:
-        raise InputError(f"resolution {resolution} is too small; the least is {SMALLEST}")
-    with torch.device("meta"):
-        model = models.named(name).eval()
-        image = torch.empty(1, 3, resolution, resolution)
-    layers, normalised, gated = [], [], []
-
-    def weigh(module, inputs, output):
-        macs = output.numel() * module.weight[0].numel()
-        layers.append(Layer(2 * macs, inputs[0].numel(), output.numel()))
-
+    model, image = on_meta(name, resolution)
+    normalised, gated = [], []
     for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(weigh)
-        elif isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d):
             module.register_forward_hook(lambda m, i, output: normalised.append(output.numel()))
         elif isinstance(module, SqueezeExcite | SqueezeExcitation):
             module.register_forward_hook(lambda m, i, output: gated.append(output.numel()))
+    layers = layers_of(model)
     with torch.no_grad():
         model(image)
-    parameters = sum(p.numel() for p in model.parameters())
-    return Counts(parameters, layers, sum(normalised), sum(gated))
+    return Counts(parameters_of(model), layers, sum(normalised), sum(gated))
+
+
+def count_blocks(name, resolution):
+    """{stage: (FLOPs, parameters)} of a ResNet's second block in each, which repeats to its end."""
+    model, image = on_meta(name, resolution)
+    blocks = {stage: getattr(model, stage)[1] for stage in ("c2", "c3", "c4", "c5")}
+    layers = {stage: layers_of(block) for stage, block in blocks.items()}
+    with torch.no_grad():
+        model(image)
+    return {
+        stage: (sum(layer.flops for layer in layers[stage]), parameters_of(block))
+        for stage, block in blocks.items()
+    }
+
+
+def on_meta(name, resolution):
+    """(network, one image), with shapes and no values. Raises InputError as `count` does."""
+    if resolution < SMALLEST:
+        raise InputError(f"resolution {resolution} is too small; the least is {SMALLEST}")
+    with torch.device("meta"):
+        return models.named(name).eval(), torch.empty(1, 3, resolution, resolution)
+
+
+def layers_of(module):
+    """A list to which the next forward pass through the module adds its layers, in order."""
+    layers = []
+
+    def weigh(layer, inputs, output):
+        macs = output.numel() * layer.weight[0].numel()
+        layers.append(Layer(2 * macs, inputs[0].numel(), output.numel()))
+
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(weigh)
+    return layers
+
+
+def parameters_of(module):
+    return sum(p.numel() for p in module.parameters())
 
 
 def least_seconds(counts, *, flop_rate, bandwidth, element_bytes, how="eager"):

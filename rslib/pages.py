@@ -1,6 +1,9 @@
 """The book's pages that are generated from what is recorded. Without torch."""
 
-from rslib import judged, tables, verdicts
+import json
+
+from rslib import devices, judged, paths, speed, tables, verdicts
+from rslib.recipes import pareto
 
 
 def scorecard(studies, recorded):
@@ -27,6 +30,31 @@ def _score(study, results):
     if groups and study.afterwards:
         lines += ["", "Looked at afterwards, so without a verdict:", ""]
         lines += [judged.afterwards(study, group) + "\n" for group in groups]
+    return "\n".join(lines) + "\n"
+
+
+def pace(recorded):
+    """Markdown for the front page: the speed claims, beside what devices say of them.
+
+    recorded: {device: measurements}.
+    """
+    stated = [match for match in pareto.matches() if match.where != "here"]
+    columns = [(name, v) for name, held in recorded.items() for v in speed.variants(held)]
+    said = {c: [speed.judged(m, recorded[c[0]], c[1]) for m in stated] for c in columns}
+    lines = ["## [Table 7: ResNet-RS trains faster](../notebooks/table7.ipynb)", ""]
+    for (name, variant), cells in said.items():
+        verdicts_only = [cell.partition(":")[0] for cell in cells]
+        counts = {word: verdicts_only.count(word) for word in dict.fromkeys(verdicts_only)}
+        listed = ", ".join(f"{n} {word}" for word, n in counts.items())
+        lines += [f"- {name}, {variant}: **Of {len(cells)} claims: {listed}.**"]
+    if not any(held[0]["environment"]["device"] == "cuda" for held in recorded.values()):
+        lines += ["- GPU: none is recorded yet."]
+    names = [f"{name}, {variant}" for name, variant in columns]
+    lines += ["", _row("pair", "paper: V100, TPUv3", *names), _row(*["---"] * (2 + len(names)))]
+    for place, match in enumerate(stated):
+        pair = f"{speed.label(match.ours)} against {speed.label(match.theirs)}"
+        printed = f"{match.v100:.1f}, {match.tpu:.1f}"
+        lines += [_row(pair, printed, *(said[c][place] for c in columns))]
     return "\n".join(lines) + "\n"
 
 
@@ -83,4 +111,67 @@ def _about(group):
         "commits": ", ".join(sorted({f"`{session['commit'][:10]}`" for session in sessions})),
         "protocol": f"`{group[0]['protocol']['id']}`",
         "images": f"{group[0]['protocol']['images']}, `{group[0]['data']['sha256'][:10]}`",
+    }
+
+
+def benches():
+    """What `bench/all.py` wrote of every machine, as it wrote it."""
+    files = sorted((paths.RESULTS / "bench").glob("*.json"))
+    return [json.loads(file.read_text()) for file in files]
+
+
+def fast(found):
+    """Markdown: a table of ratios to peers for each machine; found: of `benches`."""
+    lines = []
+    for one in found:
+        about = one["environment"]
+        versions = {"torch": about["torch"], **one["versions"]}
+        loads = [row["load"][0][0] for row in one["rows"]]
+        commit = about["commit"][:10] + (", changed since" if about["dirty"] else "")
+        lines += [
+            f"**{about['device_name']}**, {about['began'][:10]}, commit `{commit}`; "
+            f"{', '.join(f'{name} {version}' for name, version in versions.items())}; load of the "
+            f"machine before each {min(loads):.1f} to {max(loads):.1f}.",
+            "",
+            _row("what", "ours", "peer", "ratio, CPU s", "ratio, clock", "goal", "seconds", "n"),
+            _row(*["---"] * 8),
+        ]
+        for row in one["rows"]:
+            clock = row.get("cpu", row["wall"])
+            seconds = " : ".join(f"{value:.3g}" for value in clock["seconds"])
+            ratios = (_quartiles(row[name]) if name in row else "" for name in ("cpu", "wall"))
+            names = (row["what"], row["ours"], row["peer"])
+            lines += [_row(*names, *ratios, row["goal"], seconds, str(row["rounds"]))]
+        lines += [""]
+    return "\n".join(lines or ["Nothing is recorded yet."]) + "\n"
+
+
+def _quartiles(clock):
+    low, middle, high = clock["ratio"]
+    return f"**{middle:.2f}** ({low:.2f}{tables.SPACE}…{tables.SPACE}{high:.2f})"
+
+
+def roofline(shares):
+    """Markdown: of each device, how much of its roofline every network of Table 7 reaches.
+
+    shares: {device: {(model, resolution, variant): 0 to 1}}.
+    """
+    lines = []
+    for device, found in shares.items():
+        variants = sorted({variant for _, _, variant in found})
+        lines += [f"**{device}**", "", _row("network", "px", *variants)]
+        lines += [_row(*["---"] * (2 + len(variants)))]
+        for row in pareto.table_7():
+            cells = (found.get((row.name, row.resolution, variant)) for variant in variants)
+            shown = (f"{100 * share:.0f} %" if share else "not measured" for share in cells)
+            lines += [_row(row.label, str(row.resolution), *shown)]
+        lines += [""]
+    return "\n".join(lines or ["No device is recorded yet."]) + "\n"
+
+
+def shares(recorded, of_roof):
+    """What `roofline` takes; recorded: {device: measurements}, of_roof: of one measurement."""
+    return {
+        device: {devices.key(one): of_roof(one) for one in held if one["fits"]}
+        for device, held in recorded.items()
     }

@@ -6,7 +6,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from rslib import pages, paths, results
+from rslib import devices, pages, paths, results
 from rslib.config import InputError
 from rslib.recipes.studies import STUDIES
 
@@ -66,10 +66,15 @@ def made_of(notebook):
 
 def generated():
     """{file: text} of the book's pages that are made from what is recorded."""
+    from rslib import profile  # torch, to count layers
+
     studies = list(STUDIES.values())
     recorded = {study.name: results.recorded(study.name) for study in studies}
     folder = paths.ROOT / "book" / "generated"
     return {
         folder / "scorecard.md": pages.scorecard(studies, recorded),
         folder / "environment.md": pages.environment(studies, recorded),
+        folder / "pace.md": pages.pace(devices.recorded()),
+        folder / "fast.md": pages.fast(pages.benches()),
+        folder / "roofline.md": pages.roofline(pages.shares(devices.recorded(), profile.of_roof)),
     }

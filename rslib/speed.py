@@ -1,4 +1,4 @@
-"""Table 7's costs: the paper's, those counted, those measured on devices. Nothing needs torch."""
+"""Table 7's costs: the paper's, and those measured on devices. Nothing needs torch."""
 
 import pandas as pd
 
@@ -34,68 +34,7 @@ def published(released=()):
                 for found in released
                 if (found["model"], found["resolution"], found["preprocessing"]) == wanted
             )
-    return _by_model(lines, pareto.table_7())
-
-
-def counted(counts):
-    """Parameters and FLOPs beside the paper's, and activations; counts: {row: rslib.counts.Counts}.
-
-    The last column is what §7.1 calls operational intensity: FLOPs for each element that a layer
-    reads or writes.
-    """
-    lines = []
-    for row, found in counts.items():
-        lines.append(
-            {
-                "px": row.resolution,
-                "params, M, paper": f"{row.parameters:g}",
-                "params, M, here": f"{found.parameters / 1e6:.1f}",
-                "FLOPs, B, paper": f"{row.flops:g}",
-                "FLOPs, B, here": f"{found.flops / 1e9:.2f}",
-                "activations, M": f"{found.activations / 1e6:.1f}",
-                "FLOPs an element": f"{intensity(found):.0f}",
-            }
-        )
-    return _by_model(lines, counts)
-
-
-def intensity(found):
-    """FLOPs for each element that convolutions, linear layers, BN and SE read or write, forward."""
-    moved = sum(layer.inputs + layer.outputs for layer in found.layers)
-    return found.flops / (moved + 2 * found.normalised + 2 * found.gated)
-
-
-def compared(counts):
-    """What each EfficientNet counts, divided by its ResNet-RS's; counts as for `counted`."""
-    lines = []
-    for match in counted_pairs():
-        ours, theirs = counts[match.ours], counts[match.theirs]
-        lines.append(
-            {
-                "ResNet-RS": label(match.ours),
-                "parameters": f"{theirs.parameters / ours.parameters:.2f}",
-                "FLOPs": f"{theirs.flops / ours.flops:.2f}",
-                "activations": f"{theirs.activations / ours.activations:.2f}",
-                "FLOPs an element": f"{intensity(theirs) / intensity(ours):.2f}",
-            }
-        )
-    return pd.DataFrame(lines, index=[label(match.theirs) for match in counted_pairs()])
-
-
-def counted_pairs():
-    """Matches by Table 7's top-1, without pseudo-labels."""
-    return [match for match in pareto.matches() if match.where != "Table 4"]
-
-
-def said_of_counts(counts):
-    """Markdown: of how many pairs §7.1's two statements are true."""
-    pairs = [(counts[match.ours], counts[match.theirs]) for match in counted_pairs()]
-    larger = sum(theirs.activations > ours.activations for ours, theirs in pairs)
-    lower = sum(intensity(theirs) < intensity(ours) for ours, theirs in pairs)
-    return (
-        f"EfficientNet has the larger activations in **{larger} of {len(pairs)}** pairs, and the "
-        f"lower operational intensity in **{lower} of {len(pairs)}**."
-    )
+    return by_model(lines, pareto.table_7())
 
 
 def conditions(measurements):
@@ -130,7 +69,7 @@ def measured(measurements):
             line[f"MiB an image, {variant}"] = f"{memory / 2**20:,.0f}" if memory else ""
         lines.append(line)
         rows.append(row)
-    return _by_model(lines, rows)
+    return by_model(lines, rows)
 
 
 def variants(measurements):
@@ -152,16 +91,18 @@ def seconds(one):
     return f"{middle:.3g} ({low:.3g}{SPACE}…{SPACE}{high:.3g})"
 
 
-def speedups(recorded):
+def speedups(recorded, where=""):
     """How many times as fast ResNet-RS trains as the EfficientNet it is set against.
 
-    recorded: {device: measurements}. The paper's columns are what it prints, in brackets what its
+    where: the paper's table that states the pairs; all of them if empty. recorded:
+    {device: measurements}. The paper's columns are what it prints, in brackets what its
     latencies make of a pair that is not its own. Then one for each device and variant: what becomes
     of the claim, the ratio of medians, and its span from the least to the largest that the blocks
     of steps allow.
     """
     lines = []
-    for match in pareto.matches():
+    shown = [match for match in pareto.matches() if where in ("", match.where)]
+    for match in shown:
         line = {
             "ResNet-RS": label(match.ours),
             "top-1": " : ".join(f"{top1:.1f}" for top1 in match.accuracies()),
@@ -174,10 +115,9 @@ def speedups(recorded):
             line[name] = f"{printed:.1f}" if printed else f"({match.speedup(seconds):.1f})"
         for device, measurements in recorded.items():
             for variant in variants(measurements):
-                line[f"{device}, {variant}"] = _judged(match, measurements, variant)
+                line[f"{device}, {variant}"] = judged(match, measurements, variant)
         lines.append(line)
-    named = [label(match.theirs) for match in pareto.matches()]
-    return pd.DataFrame(lines, index=named)
+    return pd.DataFrame(lines, index=[label(match.theirs) for match in shown])
 
 
 def table_3(recorded):
@@ -196,29 +136,7 @@ def table_3(recorded):
                 line[f"{device}, {variant}, s"] = seconds(one)
                 line[f"{device}, {variant}, GB"] = f"{held / 1e9:.1f}" if held else ""
         lines.append(line)
-    return _by_model(lines, pareto.table_3())
-
-
-def memory_explained(counts):
-    """What the TPU's memory of Table 3 is made of; counts as for `counted`.
-
-    Weights, gradients, momentum and average are 16 bytes a parameter; the rest is divided by the
-    activations of 32 images.
-    """
-    lines = []
-    for row, gigabytes in pareto.table_3().items():
-        fixed = 16 * counts[row].parameters
-        each = (gigabytes * 1e9 - fixed) / (32 * counts[row].activations)
-        lines.append(
-            {
-                "TPUv3, GB": f"{gigabytes:g}",
-                "parameters, M": f"{counts[row].parameters / 1e6:.0f}",
-                "for them, GB": f"{fixed / 1e9:.1f}",
-                "activations, M": f"{counts[row].activations / 1e6:.0f}",
-                "bytes an activation": f"{each:.1f}",
-            }
-        )
-    return _by_model(lines, pareto.table_3())
+    return by_model(lines, pareto.table_3())
 
 
 def memory_ratios(recorded):
@@ -242,7 +160,8 @@ def label(row):
     return f"{row.label} @{row.resolution}".replace("EfficientNet", "ENet").replace("-RS", "‑RS")
 
 
-def _judged(match, measurements, variant):
+def judged(match, measurements, variant):
+    """What a device says of a pair: verdict, ratio of medians, its span; or "not measured"."""
     ratio = speedup(match, measurements, variant)
     if ratio is None:
         return "not measured"
@@ -284,5 +203,5 @@ def verdict(match, ratio, variant, *, gpu):
     return "inconclusive"
 
 
-def _by_model(lines, rows):
+def by_model(lines, rows):
     return pd.DataFrame(lines, index=[row.label for row in rows])

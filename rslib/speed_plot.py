@@ -67,9 +67,8 @@ def _with_bars(ax, seconds):
         if least is None:
             continue
         ax.vlines(at, least, network.published.top1, color=GREEN, linewidth=3, label=label)
-        name = f"{network.name[-2:].upper()} @{network.resolution}"
         ax.annotate(
-            name,
+            network.name[-2:].upper(),
             (at, network.published.top1),
             (0, 3),
             textcoords="offset points",

@@ -12,6 +12,7 @@ import pandas as pd
 from rslib import config, verdicts
 from rslib.results import unfit
 
+pd.set_option("display.max_colwidth", None)  # a contrast of rows is shown whole
 NOT_RUN = "not yet run"
 SPACE = "\u00a0"  # does not break: a number and its ± stay on one line
 

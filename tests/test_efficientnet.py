@@ -85,3 +85,29 @@ def test_dropout_and_classes_can_be_chosen():
 def test_a_size_that_does_not_exist_is_named():
     with pytest.raises(InputError, match="'b9'; did you mean 'b"):
         efficientnet("b9")
+
+
+def test_depthwise_kernels_begin_with_the_authors_deviation():
+    """As timm's do: √(2 / k²) for a depthwise kernel of side k, √(2 / (k² · outputs)) else."""
+    torch.manual_seed(0)
+    ours, theirs = efficientnet("b0"), timm.create_model("efficientnet_b0")
+
+    def deviations(network):
+        convs = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+        return [m.weight.std().item() for m in convs if m.groups > 1 and m.weight.numel() > 2000]
+
+    assert len(deviations(ours)) > 10
+    assert deviations(ours) == pytest.approx(deviations(theirs), rel=0.1)
+
+
+def test_width_and_stem_stride_can_be_reduced():
+    small = on_meta("b1", width=0.25, stem_stride=1, num_classes=10)
+    maps = small.features(torch.empty(2, 3, 28, 28, device="meta"))
+    assert [tuple(m.shape[1:]) for m in maps.values()] == [
+        (8, 14, 14),
+        (16, 7, 7),
+        (32, 4, 4),
+        (80, 2, 2),
+    ]
+    with pytest.raises(InputError, match="stride 2, or 1; not 4"):
+        on_meta("b1", stem_stride=4)

@@ -15,8 +15,8 @@ ORDER = [
     {"tasks", "verdicts", "fast"},
     {"engine", "tables"},
     {"judged"},
-    {"provenance", "plot", "pages", "speed"},
-    {"runs", "rescale"},
+    {"provenance", "plot", "speed"},
+    {"runs", "rescale", "pages", "tally"},
     {"processes", "timing", "measure", "evaluate", "export", "speed_plot"},
     {"sweep", "profile"},
     {"collect", "render"},
@@ -41,6 +41,7 @@ TORCH_FREE = {
     "speed",
     "speed_plot",
     "rescale",
+    "tally",
     "released",
 }
 TORCH_FREE |= {"collect", "render", "__main__"}

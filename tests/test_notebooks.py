@@ -1,6 +1,7 @@
 """Notebooks: pairs in step, outputs that belong to the code, parameters safe to misspell."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from rslib.params import Params, Profiling
 
 NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 TABLE1 = paths.ROOT / "notebooks" / "table1.ipynb"
+FIGURE5 = paths.ROOT / "notebooks" / "figure5.ipynb"
 TABLE7 = paths.ROOT / "notebooks" / "table7.ipynb"
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
@@ -124,6 +126,18 @@ def test_smoke_trains_every_row_from_any_folder(tmp_path):
     training = next(c for c in cells if "collect.collect(" in c.source)
     assert all(o.get("name") != "stderr" for c in cells for o in c.outputs)
     assert "10 of them to be trained" in stdout(training)
+
+
+def test_smoke_trains_figure_5(tmp_path):
+    words = ["-p", "scale", "smoke", "-p", "rows", "b0-slow", "-p", "runs_dir", tmp_path / "runs"]
+    done = papermill(FIGURE5, tmp_path / "out.ipynb", *words)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (run,) = (tmp_path / "runs").rglob("result.json")
+    assert json.loads(run.read_text())["protocol"]["model"].startswith("EfficientNet-B0")
+    cells = code_cells(tmp_path / "out.ipynb")
+    shown = next(c for c in cells if "rescale.trained(" in c.source)
+    assert "EfficientNet-RS-B0 @192" in shown.outputs[1]["data"]["text/plain"]
+    assert "No result: " in shown.outputs[0]["data"]["text/markdown"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rslib import counts, speed, speed_plot
+from rslib import counts, speed, speed_plot, tally
 from rslib.recipes import pareto
 
 
@@ -86,16 +86,16 @@ def test_counts_say_what_7_1_does():
     """One layer each: a depthwise 3×3 of 10 channels and a dense one, on maps of 4 × 4."""
     depthwise = counts.Counts(90, [counts.Layer(2 * 9 * 160, 160, 160)], 160, 0)
     dense = counts.Counts(900, [counts.Layer(2 * 90 * 160, 160, 160)], 0, 160)
-    assert speed.intensity(depthwise) == pytest.approx(2 * 9 * 160 / 640)
-    assert speed.intensity(dense) == pytest.approx(2 * 90 * 160 / 640)
+    assert tally.intensity(depthwise) == pytest.approx(2 * 9 * 160 / 640)
+    assert tally.intensity(dense) == pytest.approx(2 * 90 * 160 / 640)
     small = counts.Counts(9, [counts.Layer(2 * 9 * 160, 160, 80)], 0, 0)
     rows = pareto.table_7()
     held = {row: depthwise if row.family == "EfficientNet" else dense for row in rows}
-    assert "larger activations in **0 of 9**" in speed.said_of_counts(held)
-    assert "lower operational intensity in **9 of 9**" in speed.said_of_counts(held)
+    assert "larger activations in **0 of 9**" in tally.said(held)
+    assert "lower operational intensity in **9 of 9**" in tally.said(held)
     held = {row: depthwise if row.family == "EfficientNet" else small for row in rows}
-    assert "larger activations in **9 of 9**" in speed.said_of_counts(held)
-    assert set(speed.compared(held)["activations"]) == {"2.00"}
+    assert "larger activations in **9 of 9**" in tally.said(held)
+    assert set(tally.compared(held)["activations"]) == {"2.00"}
 
 
 def test_tables_say_what_is_missing():
@@ -137,5 +137,5 @@ def test_the_papers_memory_follows_from_activations():
         "EfficientNet-B7",
         "ResNet-RS-420",
     ]
-    found = speed.memory_explained({row: counts.count(row.name, row.resolution) for row in rows})
+    found = tally.memory({row: counts.count(row.name, row.resolution) for row in rows})
     assert list(found["bytes an activation"]) == ["3.0", "2.1", "2.9", "3.1"]

@@ -1,0 +1,51 @@
+"""Every bench in turn, each in a process of its own: one table, and one JSON file.
+
+    .venv/bin/python bench/all.py [file.json]
+
+The file is what `data/results/bench/` holds of a machine and what the book shows. It takes a
+quarter of an hour, on a machine that should do nothing else.
+"""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from measure import load, words
+
+from rslib import provenance
+from rslib.atomic import write_atomically
+
+HERE = Path(__file__).resolve().parent
+BENCHES = ("train_step", "sgd_ema", "profile_overhead", "papermill_cost")
+PEERS = ("timm", "torchvision", "pytorch-ignite", "papermill")
+
+
+def run(bench):
+    """A bench's rows, with the machine's load before and after."""
+    before = load()
+    words = [sys.executable, str(HERE / f"{bench}.py"), "--json"]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+    rows = json.loads(done.stdout.splitlines()[-1])
+    return [row | {"bench": bench, "load": [before, load()]} for row in rows]
+
+
+def main(file=None):
+    found = {
+        "schema": 1,
+        "environment": provenance.session("cpu"),
+        "versions": {name: version(name) for name in PEERS},
+        "rows": [],
+    }
+    print(found["environment"]["device_name"], found["versions"], f"load {load()}")
+    for bench in BENCHES:
+        for row in run(bench):
+            found["rows"].append(row)
+            print(words(row))
+    if file:
+        write_atomically(Path(file), (json.dumps(found, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,138 @@
+"""What smaller images may cost in accuracy, and the pages that speak of speed."""
+
+import json
+from math import sqrt
+
+import pytest
+
+from rslib import counts, devices, pages, paths, rescale, speed_plot
+from rslib.recipes import pareto, rescaled
+
+
+def device(seconds, kind="cpu"):
+    """Measurements of blocks of so many seconds; seconds: {(name, side): for 128 images}."""
+    environment = {"device": kind, "device_name": "a machine", "threads": 2}
+    return [
+        {
+            "model": name,
+            "resolution": side,
+            "variant": "fp32",
+            "images": 128,
+            "fits": True,
+            "environment": environment,
+            "block_seconds": [took],
+        }
+        for (name, side), took in seconds.items()
+    ]
+
+
+PAPER = {(row.name, row.resolution): row.v100 for row in pareto.table_7()}
+B = {row.name[-2:]: row for row in pareto.table_7() if row.family == "EfficientNet"}
+
+
+def with_slow(**seconds):
+    """The V100's own latencies, and those given of slow networks: b4=1.0."""
+    slow = {row.name[-2:]: row for row in rescaled.slow_networks()}
+    return device(PAPER | {(slow[s].name, slow[s].resolution): took for s, took in seconds.items()})
+
+
+def test_a_line_is_straight_over_the_logarithm_of_seconds():
+    seconds = rescale.seconds_of(device(PAPER), "fp32")
+    middle = sqrt(B["b4"].v100 * B["b5"].v100)
+    expected = (B["b4"].top1 + B["b5"].top1) / 2
+    assert rescale.on_line("EfficientNet", seconds, middle) == pytest.approx(expected)
+    assert rescale.on_line("EfficientNet", seconds, B["b4"].v100) == pytest.approx(B["b4"].top1)
+    assert rescale.on_line("EfficientNet", seconds, B["b0"].v100 / 2) is None
+
+
+def test_a_network_that_is_beaten_in_both_is_not_on_the_line():
+    slower_b3 = PAPER | {("efficientnet_b3", 300): 1.1 * B["b4"].v100}
+    seconds = rescale.seconds_of(device(slower_b3), "fp32")
+    middle = sqrt(B["b2"].v100 * B["b4"].v100)
+    expected = (B["b2"].top1 + B["b4"].top1) / 2
+    assert rescale.on_line("EfficientNet", seconds, middle) == pytest.approx(expected)
+
+
+def test_what_may_be_lost_is_what_brings_a_network_down_to_the_line():
+    """A slow B5 that is as fast as B4 may lose what B5 has more than B4."""
+    shown = rescale.costs(with_slow(b5=B["b4"].v100), "fp32").loc["EfficientNet-RS-B5"]
+    assert shown["times as fast"] == f"{B['b5'].v100 / B['b4'].v100:.2f}"
+    assert shown["may lose, points"] == f"{B['b5'].top1 - B['b4'].top1:.1f}"
+    missing = rescale.costs(device(PAPER), "fp32").loc["EfficientNet-RS-B5"]
+    assert missing["seconds, slow"] == "not measured" and missing["may lose, points"] == ""
+
+
+def test_the_figure_has_a_bar_for_each_slow_network_on_a_line():
+    held = {"one": with_slow(b4=1.0, b5=3.0, b0=B["b0"].v100 / 2), "two": device(PAPER)}
+    figure = speed_plot.rescaled_curves(held)
+    (ax,) = figure.axes
+    bars = [bar.get_segments()[0] for bar in ax.collections]
+    assert [bar[:, 0].tolist() for bar in bars] == [[1.0, 1.0], [3.0, 3.0]]
+    assert [bar[1, 1] for bar in bars] == [B["b4"].top1, B["b5"].top1]
+    assert speed_plot.rescaled_curves({"two": device(PAPER)}) is None
+
+
+def test_flops_fall_with_the_square_of_the_side():
+    networks = rescaled.slow_networks()[:1]
+    sides = (networks[0].published.resolution, networks[0].resolution)
+    counted = {
+        (row.name, side): counts.count("efficientnet_b0", side)
+        for row in rescaled.slow_networks()
+        for side in (row.published.resolution, row.resolution)
+    }
+    shown = rescale.sides(counted).loc["EfficientNet-RS-B0"]
+    own, slow = float(shown["FLOPs, B"]), float(shown["FLOPs, B, slow"])
+    assert slow / own == pytest.approx((sides[1] / sides[0]) ** 2, rel=0.02)
+
+
+def test_the_front_page_judges_every_pair_that_the_paper_states():
+    card = pages.pace({"a GPU": device(PAPER, "cuda"), "a CPU": device(PAPER)})
+    assert "- a GPU, fp32: **Of 7 claims: 7 reproduced (magnitude).**" in card
+    assert "- a CPU, fp32: **Of 7 claims: 7 same direction.**" in card
+    assert card.count("\n| ResNet") == 7 and "none is recorded" not in card
+    alone = pages.pace({"a CPU": device(PAPER)})
+    assert "- GPU: none is recorded yet." in alone
+
+
+def test_the_roofline_has_a_line_for_every_row_of_table_7():
+    held = device(PAPER)[:2]
+    shares = pages.shares({"a CPU": held}, lambda one: 0.25 if one is held[0] else 0.5)
+    shown = pages.roofline(shares).splitlines()
+    assert len([line for line in shown if "not measured" in line]) == 17
+    assert f"| {pareto.table_7()[0].label} | 224 | 25 % |" in shown
+    assert devices.key(held[0]) in shares["a CPU"]
+
+
+BENCH = {
+    "environment": {
+        "device_name": "a CPU",
+        "began": "2026-01-02T03:04:05",
+        "commit": "0123456789abcdef",
+        "dirty": False,
+        "torch": "2",
+    },
+    "versions": {"timm": "1"},
+    "rows": [
+        {
+            "what": "a step",
+            "ours": "rslib",
+            "peer": "timm",
+            "goal": "≥ 1.15",
+            "rounds": 8,
+            "load": [[0.5, 1, 1], [1, 1, 1]],
+            "cpu": {"ratio": [1.1, 1.2, 1.3], "seconds": [2.0, 2.4]},
+            "wall": {"ratio": [1.0, 1.25, 1.5], "seconds": [2.1, 2.6]},
+        }
+    ],
+}
+
+
+def test_benches_show_both_clocks_and_what_they_are_measured_by(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    assert pages.fast(pages.benches()) == "Nothing is recorded yet.\n"
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench/a-cpu.json").write_text(json.dumps(BENCH))
+    shown = pages.fast(pages.benches()).replace("\u00a0", " ")
+    assert "**a CPU**, 2026-01-02, commit `0123456789`; torch 2, timm 1; load" in shown
+    cells = "| a step | rslib | timm | **1.20** (1.10 … 1.30) | **1.25** (1.00 … 1.50) | ≥ 1.15 "
+    assert cells + "| 2 : 2.4 | 8 |" in shown
