@@ -11,6 +11,7 @@ from rslib.config import InputError
 from rslib.data import images
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
+from rslib.recipes.studies import STUDIES
 
 NB = "\u00a0"
 OURS = ["Δ paper", "Δ here", "95 %", "p", "raw", "average", "on training images", "n"]
@@ -261,21 +262,21 @@ def test_rows_can_be_chosen():
     assert table["Δ here"].tolist() == ["", "+10.00"]  # not against a row that is not shown
 
 
-RECORDED = results.recorded("table1")
+RECORDED = [found for name in STUDIES for found in results.recorded(name)]
 
 
 @pytest.mark.parametrize("found", RECORDED, ids=lambda r: f"{r['data']['name']}-{r['run_id']}")
 def test_a_recorded_run_is_what_the_code_still_asks_for(found):
     """Its recipe is the row's, and key and protocol are those that a run would have today."""
-    recipe = config.from_dict(found["recipe"])
+    recipe, study = config.from_dict(found["recipe"]), STUDIES[found["study"]]
     scaled = {
         row.id: at_scale(row, found["scale"], dataset=recipe.data.dataset).recipe
-        for row in (*TABLE_1.rows, *TABLE_1.cells)
+        for row in (*study.rows, *study.cells)
     }
     assert recipe == scaled[found["row"]]
     keys = {id: config.key(r, found["data"]["sha256"]) for id, r in scaled.items()}
     assert found["run_id"] == f"{found['row']}-{keys[found['row']]}-s{found['seed']}"
-    ladder = [keys[row.id] for row in TABLE_1.rows]
+    ladder = [keys[row.id] for row in study.rows]
     about = found["protocol"]
     assert about["id"] == config.sha256([ladder, about["long_epochs"]])[:8]
     assert found["seed"] >= 1 and recipe.data.subset >= 1  # 0 served to choose the protocols
