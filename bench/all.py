@@ -38,13 +38,15 @@ def main(file=None):
         "versions": {name: version(name) for name in PEERS},
         "rows": [],
     }
+    if file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
     print(found["environment"]["device_name"], found["versions"], f"load {load()}")
     for bench in BENCHES:
         for row in run(bench):
             found["rows"].append(row)
-            print(words(row))
-    if file:
-        write_atomically(Path(file), (json.dumps(found, indent=1) + "\n").encode())
+            print(words(row), flush=True)
+        if file:  # after each, so that a later one can fail
+            write_atomically(Path(file), (json.dumps(found, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

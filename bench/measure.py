@@ -4,10 +4,10 @@ Two clocks run. CPU seconds are what a process and its children really computed,
 moved by other work on the machine; wall seconds are what a person waits, and are.
 """
 
+import argparse
 import json
 import os
 import resource
-import sys
 import time
 from statistics import median, quantiles
 
@@ -76,9 +76,12 @@ def main(bench):
 
     Prints its rows in words, and with --json as one line of JSON for bench/all.py.
     """
-    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    rows = bench(*numbers)
-    if "--json" in sys.argv:
+    options = argparse.ArgumentParser()
+    options.add_argument("rounds", nargs="*", type=int)
+    options.add_argument("--json", action="store_true")
+    asked = options.parse_args()
+    rows = bench(*asked.rounds)
+    if asked.json:
         print(json.dumps(rows))
         return
     for row in rows:

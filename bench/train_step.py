@@ -3,10 +3,10 @@
     .venv/bin/python bench/train_step.py [rounds, at least 2]
 
 A step is normalisation, forward, loss, backward, optimizer and average of the weights, on one
-thread. timm's side is timm's network with its own loss and ModelEmaV2 and torch.optim.SGD as it
+thread. timm's side is timm's network with its own loss and ModelEmaV3 and torch.optim.SGD as it
 comes, in the default memory format as its train script has it, with channels last, and compiled.
-torchvision's side is its ResNet-50 with torch's AveragedModel, as its reference script has it;
-ours then is the ResNet-50 of the paper's baseline. ResNet-RS trains by the paper's Table 8:
+torchvision's side is its ResNet-50 with torch's AveragedModel in every step; ours then is the
+ResNet-50 of the paper's baseline. ResNet-RS trains by the paper's Table 8:
 dropout 0.25, no stochastic depth, label smoothing 0.1.
 """
 
@@ -19,7 +19,7 @@ import torch
 import torchvision
 from measure import interleaved, main, ratio
 from timm.loss import LabelSmoothingCrossEntropy
-from timm.utils import ModelEmaV2
+from timm.utils import ModelEmaV3
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rslib.config import Recipe, evolve
@@ -88,7 +88,7 @@ def peer_step(model, loss_of, average, batch, *, channels_last=False, compiled=F
 
 
 def timm_average(model):
-    ema = ModelEmaV2(model, decay=0.9999)
+    ema = ModelEmaV3(model, decay=0.9999)
     return lambda: ema.update(model)
 
 

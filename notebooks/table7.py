@@ -28,7 +28,7 @@
 # |---|---|
 # | shows | what was counted, and every device that is recorded; measures nothing unless asked to |
 # | needs | a minute on any machine |
-# | this machine | `papermill notebooks/table7.ipynb out.ipynb -p device auto`: an hour or less on a GPU, longer on a CPU |
+# | this machine | `papermill notebooks/table7.ipynb out.ipynb -p device auto`: twenty minutes on two CPU cores; no GPU was measured yet |
 # | one network | `python -m rslib profile resnet_rs_50 --resolution 160` |
 #
 # The same command again goes on where it stopped, and measures nothing twice.
@@ -131,7 +131,10 @@ for name, measurements in recorded.items():
 # between the shortest and longest steps. In float32 the V100's figure counts, in bfloat16 the TPU's.
 # *Reproduced (magnitude)* is a lead, the ratio less one, within a factor of 1.25 of the printed one;
 # *larger* and *direction* are larger and smaller leads. The paper says nothing of CPUs: there only
-# the direction is judged. Columns of devices appear here when one is recorded.
+# the direction is judged. Every recorded device has a column.
+#
+# This verdict is a weaker one than those on accuracy: it compares the steps of one process with those of
+# another, three to fifty of each, and no second process was measured.
 
 # %%
 speed.speedups(recorded)

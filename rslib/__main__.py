@@ -102,7 +102,7 @@ def parser():
     evaluate.add_argument("model", help="such as resnet_rs_50")
     evaluate.add_argument("--weights", required=True, help=".safetensors or .pth, timm's or ours")
     evaluate.add_argument("--data-dir", required=True, help="folder with val/<class>/")
-    evaluate.add_argument("--resolution", type=number, help="pixels; default: Table 7's smallest")
+    evaluate.add_argument("--resolution", type=number, help="pixels, where Table 7 has several")
     evaluate.add_argument("--preprocessing", default="official", help="official or timm")
     evaluate.add_argument("--device", default="auto", help="auto, cpu or cuda")
     evaluate.add_argument("--runs-dir", default="", help="where the result is kept; default runs/")
@@ -111,9 +111,9 @@ def parser():
     export.add_argument("source", help="a run's folder, or a name such as resnet_rs_50")
     export.add_argument("file", help="what to write: .onnx or .safetensors")
     export.add_argument(
-        "--weights", help="of a named network: .safetensors or .pth, timm's or ours"
+        "--weights", help="of a named network: .safetensors or .pth; ours, or timm's resnetrs"
     )
-    export.add_argument("--resolution", type=number, help="pixels; default: Table 7's smallest")
+    export.add_argument("--resolution", type=number, help="pixels, where Table 7 has several")
     record = commands.add_parser("record", help="copy finished runs to data/results")
     record.add_argument("study", help="table1, figure5, profile, or weights")
     record.add_argument("--runs-dir", default="")
@@ -153,19 +153,28 @@ def run(options):
 
 
 def profile(options):
-    from rslib import paths, profile
+    from rslib import models, paths, profile, runs
     from rslib.recipes import pareto, rescaled
 
-    asked = {"device": options.device, "threads": options.threads}
-    asked["variants"] = tuple(filter(None, options.variants.split(",")))
+    if options.threads is not None and (type(options.threads) is not int or options.threads < 1):
+        raise InputError(f"threads is {options.threads}; give a whole number from 1 on")
+    device = runs.choose_device(options.device)
+    variants = profile.chosen(tuple(filter(None, options.variants.split(","))), device)
+    asked = {"device": device, "threads": options.threads, "variants": variants}
     rows = {"table7": pareto.table_7, "figure5": rescaled.slow_networks}.get(options.model)
     if rows:
         if options.no_latency or options.json or options.resolution is not None:
-            raise InputError(f"{options.model} has its own resolutions; it takes no such option")
+            raise InputError(
+                f"{options.model} is measured row by row into a file; it takes neither "
+                "--resolution nor --json nor --no-latency"
+            )
         profile.measure_all(paths.runs_dir(options.runs_dir), rows(), **asked)
         return DONE
-    if type(options.resolution) is not int:
-        raise InputError(f"resolution is {options.resolution}; give --resolution in whole pixels")
+    if options.model not in models.NAMES:
+        known = ("table7", "figure5", *models.NAMES)
+        raise InputError(f"no model {options.model!r}{suggest(options.model, known)}")
+    if whole_pixels(options.resolution) is None:
+        raise InputError(f"{options.model} has no resolution of its own; give --resolution")
     found = profile.on_paper(options.model, options.resolution)
     if not options.json:
         print(profile.words(found))
@@ -203,6 +212,8 @@ def export(options):
     from rslib import export
 
     side = whole_pixels(options.resolution)
+    if options.weights is not None and Path(options.source).expanduser().is_dir():
+        raise InputError(f"{options.source} is a run and has weights of its own; leave --weights")
     if options.weights is None:
         if side is not None:
             raise InputError("a run has its own resolution; --resolution goes with --weights")

@@ -50,14 +50,25 @@ def newest(run_dir, report=print):
     for draft in Path(run_dir).glob("*.tmp"):  # of a process that was killed while it wrote
         draft.unlink()
     for path in _by_age(run_dir):
-        digest = path.with_suffix(".sha256")
-        content = path.read_bytes()
-        if digest.exists() and hashlib.sha256(content).hexdigest() == digest.read_text():
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if state := _whole(path):
+            return state
         report(f"checkpoint {path.name} is damaged; falling back to the one before it")
         path.rename(path.with_suffix(".damaged"))
-        digest.unlink(missing_ok=True)
+        path.with_suffix(".sha256").unlink(missing_ok=True)
     return None
+
+
+def last(run_dir):
+    """The state of the last step that was saved; None if it is missing or damaged."""
+    return next(map(_whole, _by_age(run_dir)), None)
+
+
+def _whole(path):
+    """A checkpoint's state if it matches its digest, else None."""
+    digest, content = path.with_suffix(".sha256"), path.read_bytes()
+    if not digest.exists() or hashlib.sha256(content).hexdigest() != digest.read_text():
+        return None
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def _by_age(run_dir):

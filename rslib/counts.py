@@ -13,7 +13,7 @@ from rslib import models
 from rslib.config import InputError
 from rslib.models.resnet import SqueezeExcite
 
-SMALLEST = 32  # both families halve a side five times
+SMALLEST, LARGEST = 32, 4096  # both families halve a side five times
 # Memory passes over each element in a training step, unfused and compiled: of BN with its ReLU
 # (statistics, normalising, and both ways back), and of the gate of Squeeze-and-Excitation
 PASSES = {"eager": (13, 7), "compiled": (8, 4)}
@@ -54,7 +54,18 @@ def count(name, resolution):
 
     Raises InputError for a name that does not exist, or a resolution that is too small.
     """
-    model, image = on_meta(name, resolution)
+    return count_network(*on_meta(name, resolution))
+
+
+def count_recipe(recipe, num_classes=1000):
+    """Counts of the network that a recipe builds, at its resolution."""
+    side = recipe.data.resolution
+    with torch.device("meta"):
+        model = models.build(recipe, num_classes).eval()
+        return count_network(model, torch.empty(1, 3, side, side))
+
+
+def count_network(model, image):
     normalised, gated = [], []
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -84,6 +95,8 @@ def on_meta(name, resolution):
     """(network, one image), with shapes and no values. Raises InputError as `count` does."""
     if resolution < SMALLEST:
         raise InputError(f"resolution {resolution} is too small; the least is {SMALLEST}")
+    if resolution > LARGEST:
+        raise InputError(f"resolution {resolution} is too large; the most is {LARGEST}")
     with torch.device("meta"):
         return models.named(name).eval(), torch.empty(1, 3, resolution, resolution)
 

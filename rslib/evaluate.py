@@ -66,7 +66,7 @@ def evaluate(model, weights, data_dir, *, resolution=None, shown="official", dev
     resolution = resolution or pareto.only_resolution(model)
     view = preprocessing(shown, model, resolution)
     found, classes = images.labelled(data_dir, "val")
-    known = held.get("fc.weight", torch.empty(0, 0)).shape[0]
+    known = files.classes(held)
     if known != len(classes):
         raise InputError(f"{weights} knows {known} classes, {data_dir}/val has {len(classes)}")
     network = files.load(models.named(model, num_classes=known), held)

@@ -12,13 +12,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from rslib import checkpoint, config, models, results
+from rslib import checkpoint, config, counts, engine, models, results
 from rslib.atomic import write_atomically
 from rslib.config import InputError
 from rslib.models import weights
 from rslib.recipes import pareto
-
-SUFFIXES = (".onnx", ".safetensors")
+from rslib.tasks.classify import MEAN, STD
 
 
 def export(network, file, *, resolution, about):
@@ -27,33 +26,35 @@ def export(network, file, *, resolution, about):
     Raises InputError for another suffix, and where there is such a file already.
     """
     file = Path(file)
-    if file.suffix not in SUFFIXES:
-        raise InputError(f"{file.name} is no {' or '.join(SUFFIXES)} file; end it so")
-    if file.exists():
-        raise InputError(f"{file} is there already; name another, or remove it")
-    if not file.parent.is_dir():
-        raise InputError(f"no folder {file.parent}; make it first")
-    network = network.eval()
-    write = {".onnx": onnx, ".safetensors": tensors}[file.suffix]
+    write = {".onnx": onnx, ".safetensors": tensors}.get(file.suffix)
+    if write is None:
+        raise InputError(f"{file.name} is no .onnx or .safetensors file; end it so")
     try:
-        write_atomically(file, write(network, resolution, about))
+        if file.exists():
+            raise InputError(f"{file} is there already; name another, or remove it")
+        if not file.parent.is_dir():
+            raise InputError(f"no folder {file.parent}; make it first")
+        images = {"resolution": resolution, "mean": MEAN, "deviation": STD, "channels": "RGB"}
+        about = about | {name: str(value) for name, value in images.items()}
+        write_atomically(file, write(network.eval(), about))
     except OSError as error:
         raise InputError(f"cannot write {file}: {error.strerror}") from error
 
 
-def tensors(network, resolution, about):
+def tensors(network, about):
     """Bytes of a .safetensors file, under our own names."""
     held = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    return save(held, metadata={**about, "resolution": str(resolution)})
+    return save(held, metadata=about)
 
 
-def onnx(network, resolution, about):
-    """Bytes of an ONNX model, for any number of images of this side."""
+def onnx(network, about):
+    """Bytes of an ONNX model, for any number of images of one side."""
     try:
         import onnxscript  # noqa: F401  what torch's exporter needs
     except ImportError as error:
         raise InputError("ONNX needs two more packages: pip install onnx onnxscript") from error
-    images = torch.zeros(2, 3, resolution, resolution)
+    side = int(about["resolution"])
+    images = torch.zeros(2, 3, side, side)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about its own insides
@@ -67,34 +68,41 @@ def onnx(network, resolution, about):
             verbose=False,
         )
     model = program.model_proto
-    for name, word in {**about, "resolution": str(resolution)}.items():
+    for name, word in about.items():
         model.metadata_props.add(key=name, value=word)
     return model.SerializeToString()
 
 
 def published(name, weights_file, resolution=None):
     """(network, resolution, about) of one of `rslib.models.NAMES` with weights from a file."""
+    resolution = resolution or pareto.only_resolution(name)
+    counts.on_meta(name, resolution)  # raises for a wrong name and for sides that make no sense
     held = weights.read(weights_file)
-    classes = held["fc.weight"].shape[0] if "fc.weight" in held else 1000
-    network = weights.load(models.named(name, num_classes=classes), held)
-    return network, resolution or pareto.only_resolution(name), {"model": name}
+    network = weights.load(models.named(name, num_classes=weights.classes(held) or 1000), held)
+    return network, resolution, {"model": name}
 
 
 def trained(run_dir):
-    """(network, resolution, about) of a finished run of this book, by the weights of its row.
+    """(network, resolution, about) of a finished run of this book, by the average of its weights.
 
-    run_dir: such as runs/table1/cosine-0123456789-s1. Raises InputError where no run has ended.
+    run_dir: such as runs/table1/cosine-0123456789-s1. Raises InputError where no run has ended, and
+    where its last checkpoint does not hold the weights that its result speaks of.
     """
     run_dir = Path(run_dir)
-    ended = sorted(run_dir.glob("attempt-*/result.json"))
-    if not ended:
-        raise InputError(f"no finished run in {run_dir}; name a folder like runs/table1/<run>")
-    result = results.read(ended[0])
-    state = checkpoint.newest(ended[0].parent)
-    if state is None:
-        raise InputError(f"{ended[0].parent} holds no checkpoint; its weights are gone")
-    recipe = config.from_dict(result["recipe"])
-    network = models.build(recipe, num_classes=result["data"]["classes"])
-    network.load_state_dict(state["ema"])
+    ended = {file: results.read(file) for file in run_dir.glob("attempt-*/result.json")}
+    whole = {file: found for file, found in ended.items() if found["status"] == "complete"}
+    if not whole:
+        raise InputError(
+            f"no finished run in {run_dir}; name a folder like runs/table1/<run>, or give a "
+            "network its --weights"
+        )
+    file = min(whole, key=lambda file: whole[file]["attempt"])
+    result, recipe = whole[file], config.from_dict(whole[file]["recipe"])
+    raw, network = (models.build(recipe, result["data"]["classes"]) for _ in range(2))
+    if state := checkpoint.last(file.parent):
+        raw.load_state_dict(state["model"])
+        network.load_state_dict(state["ema"])
+    if engine.weights_sha256(raw, network) != result["weights_sha256"]:
+        raise InputError(f"{file.parent} holds no whole checkpoint of its last step; train it anew")
     about = {"run": result["run_id"], "weights": "average", "recipe": json.dumps(result["recipe"])}
     return network, recipe.data.resolution, about

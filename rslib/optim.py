@@ -15,7 +15,8 @@ def learning_rate(step, total_steps, *, peak, warmup_steps, schedule):
 
     "cosine" runs from the peak at step 0 to 0 at total_steps; "stepwise" divides by ten after
     30/90, 60/90 and 80/90 of the steps; "exponential" takes 3 % off every 2.4/350 of the steps, in
-    stairs, as EfficientNets do, and so ends at 1.2 % of the peak. Warm-up is linear from 0 to the
+    stairs, as EfficientNets do, and so ends at 1.2 % of the peak (by rounding, a few stairs come a
+    step late). Warm-up is linear from 0 to the
     schedule's own value at warmup_steps, so a cosine never quite meets its peak (the authors' TF2
     code does the same).
     """

@@ -3,6 +3,7 @@
 import json
 
 from rslib import devices, judged, paths, speed, tables, verdicts
+from rslib.config import InputError
 from rslib.recipes import pareto
 
 
@@ -116,8 +117,13 @@ def _about(group):
 
 def benches():
     """What `bench/all.py` wrote of every machine, as it wrote it."""
-    files = sorted((paths.RESULTS / "bench").glob("*.json"))
-    return [json.loads(file.read_text()) for file in files]
+    found = []
+    for file in sorted((paths.RESULTS / "bench").glob("*.json")):
+        try:
+            found.append(json.loads(file.read_text()))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
+    return found
 
 
 def fast(found):
@@ -127,9 +133,10 @@ def fast(found):
         about = one["environment"]
         versions = {"torch": about["torch"], **one["versions"]}
         loads = [row["load"][0][0] for row in one["rows"]]
-        commit = about["commit"][:10] + (", changed since" if about["dirty"] else "")
+        commit = f"commit `{about['commit'][:10]}`" if about["commit"] else "no commit"
+        changed = ", changed since" if about["dirty"] else ""
         lines += [
-            f"**{about['device_name']}**, {about['began'][:10]}, commit `{commit}`; "
+            f"**{about['device_name']}**, {about['began'][:10]}, {commit}{changed}; "
             f"{', '.join(f'{name} {version}' for name, version in versions.items())}; load of the "
             f"machine before each {min(loads):.1f} to {max(loads):.1f}.",
             "",
@@ -137,8 +144,7 @@ def fast(found):
             _row(*["---"] * 8),
         ]
         for row in one["rows"]:
-            clock = row.get("cpu", row["wall"])
-            seconds = " : ".join(f"{value:.3g}" for value in clock["seconds"])
+            seconds = " : ".join(f"{value:.3g}" for value in row["wall"]["seconds"])
             ratios = (_quartiles(row[name]) if name in row else "" for name in ("cpu", "wall"))
             names = (row["what"], row["ours"], row["peer"])
             lines += [_row(*names, *ratios, row["goal"], seconds, str(row["rounds"]))]

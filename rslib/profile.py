@@ -167,10 +167,12 @@ def line(measurement):
         if len(single) > 19
         else ""
     )
+    share, load = 100 * of_roof(measurement), measurement["machine"]["before"]["load"]
+    peak = f"peak {measurement['memory']['full'] / 2**30:.2f} GiB{memory}"
     return (
         f"{what}: {middle:.3g} s for 128 images ({low:.3g} to {high:.3g}){slow}, "
-        f"{devices.BATCH / middle:.3g} images/s; peak {measurement['memory']['full'] / 2**30:.2f} "
-        f"GiB{memory}; the least time of such a step is {100 * of_roof(measurement):.0f} % of that"
+        f"{devices.BATCH / middle:.3g} images/s; {peak}; the least time of such a step is "
+        f"{share:.0f} % of that; load before {load:.1f}"
     )
 
 

@@ -62,8 +62,8 @@ def protocol(job):
         "epochs": o.epochs,
         "batch_size": o.batch_size,
         "peak_rate": o.peak_rate,
-        "weight_decay_exposure": round(
-            optim.weight_decay_exposure(o, manifest["train"] // o.batch_size), 4
+        "weight_decay_exposure": float(
+            f"{optim.weight_decay_exposure(o, manifest['train'] // o.batch_size):.4g}"
         ),
         "numerics_version": config.NUMERICS_VERSION,
     }
@@ -125,6 +125,8 @@ def compare(stored, again):
         stored["environment"][k] == again["environment"][k]
         for k in ("device_name", "threads", "torch")
     )
+    compiled = [r["environment"].get("step", "").startswith("compiled") for r in (stored, again)]
+    same = same and compiled[0] == compiled[1]
     return (
         f"{run_id}: other bits{' on the same kind of machine' if same else ''}; EMA test top-1 "
         f"{100 * p:.2f} stored, {100 * q:.2f} now, {verdict} ±{100 * tolerance:.2f} points"

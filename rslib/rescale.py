@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from math import log
+from statistics import mean
 
 import pandas as pd
 
@@ -80,6 +81,23 @@ def on_line(family, seconds, at):
     return None
 
 
+def places(scaled):
+    """Where the slow networks stand on compound scaling's line: B0 is 0, B1 is 1.
+
+    scaled: {scale: {row id: FLOPs}}. The first column is what the claims' sums take.
+    """
+    lines = []
+    for claim in rescaled.CLAIMS:
+        (slow,) = (id for id in claim.cells if id.endswith("slow"))
+        line = {"the sum takes": f"{-claim.cells['b1-compound']:g}"}
+        for scale, flops in scaled.items():
+            whole = log(flops["b1-compound"] / flops["b0-compound"])
+            line[scale] = f"{log(flops[slow] / flops['b0-compound']) / whole:.2f}"
+        lines.append(line)
+    names = [claim.says.split(",")[0] for claim in rescaled.CLAIMS]
+    return pd.DataFrame(lines, index=names)
+
+
 def trained(results, rows=()):
     """Top-1 in percent of what was trained at a reduced scale, from one protocol's results.
 
@@ -93,6 +111,8 @@ def trained(results, rows=()):
         runs = verdicts.runs_of(study, row.id, results)
         line = {"px here": runs[0]["protocol"]["resolution"] if runs else ""}
         line |= {"raw": tables.spread(scores["raw"]), "average": tables.spread(scores["ema"])}
+        fit = verdicts.score(study, row.id, results, split="train").values()
+        line["on training images"] = f"{mean(fit):.1f}" if fit else ""
         line["change, 95 %"] = ""
         own = f"{row.id[:2]}-compound"
         twice = all(len(verdicts.score(study, id, results)) > 1 for id in (row.id, own))

@@ -19,6 +19,8 @@ from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
 from rslib.recipes.studies import STUDIES
 from rslib.tasks.classify import Classify
 
+MEASURED = ("table3", "table7")  # pages that need no training
+
 
 class Held(RuntimeError):
     """Another process trains this very run."""
@@ -58,6 +60,8 @@ class Plan:
 def plan(study_name, params, report=print):
     """Everything the parameters ask for, checked, before anything is trained."""
     results.code_version()  # of the code that this process has just loaded
+    if study_name in MEASURED:
+        raise InputError(f"{study_name} is measured, not trained: python -m rslib profile table7")
     if study_name not in STUDIES:
         raise InputError(f"no study {study_name!r}{config.suggest(study_name, STUDIES)}")
     study = STUDIES[study_name]

@@ -21,7 +21,7 @@ def curves(recorded):
     for device, measurements in recorded.items():
         for variant in speed.variants(measurements):
             panels[f"{device}, {variant}"] = rescale.seconds_of(measurements, variant)
-    return _figure(panels, panel)
+    return _figure(panels, panel, width=3.4, title=34)
 
 
 def rescaled_curves(recorded):
@@ -37,24 +37,31 @@ def rescaled_curves(recorded):
     }
     slow = set(rescaled.slow_networks())
     panels = {title: seconds for title, seconds in panels.items() if slow & seconds.keys()}
-    return _figure(panels, _with_bars, width=5.2) if panels else None
+    return _figure(panels, _with_bars, width=5.2, title=52) if panels else None
 
 
-def _figure(panels, draw, width=3.4):
-    """Panels beside each other; panels: {title: {network: seconds}}, each drawn by draw(ax, …)."""
+def _figure(panels, draw, *, width, title):
+    """Panels beside each other, each drawn by draw(ax, seconds); panels: {title: {network: …}}.
+
+    width: of a panel, inches; title: of a panel, letters a line.
+    """
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
     size = 0.6 + width * columns, 0.5 + 3.4 * lines
     figure, axes = plt.subplots(lines, columns, figsize=size, sharey=True, squeeze=False)
     for ax in axes.flat[len(panels) :]:
         ax.axis("off")
-    for ax, (title, seconds) in zip(axes.flat, panels.items(), strict=False):
+    for ax, (name, seconds) in zip(axes.flat, panels.items(), strict=False):
         draw(ax, seconds)
-        ax.set_title(plot.fill(title, 10 * int(width)))
+        ax.set_title(plot.fill(name, title))
     for ax in axes[:, 0]:
         ax.set_ylabel("ImageNet top-1 as published, %")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    legend = {}
+    for ax in axes.flat:
+        legend |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    figure.legend(
+        legend.values(), legend.keys(), loc="outside lower center", ncols=3, frameon=False
+    )
     return figure
 
 

@@ -54,7 +54,8 @@ def announce(plan, pending, processes, params, report):
         f"{first.image_set.manifest['train']:,} training images of {first.images}, "
         f"{processes} process{'es' if processes > 1 else ''} on {plan.device}"
     )
-    report(f"about {duration(total)} (h:mm:ss) of training, by a few timed steps")
+    compiling = ", and minutes to compile each run's step" if params.compile else ""
+    report(f"about {duration(total)} (h:mm:ss) of training, by a few timed steps{compiling}")
     if params.max_hours is not None and total / 3600 > params.max_hours:
         raise InputError(
             f"about {total / 3600:.2g} hours are more than max_hours {params.max_hours:g}; "

@@ -91,7 +91,7 @@ def frame(study, results, rows=()):
     if not rows and not no_evidence(results):
         shown += [row for row in study.cells if verdicts.score(study, row.id, results)]
     order = [row.id for row in study.rows]
-    before = dict(zip(order[1:], order, strict=False))
+    before = dict(zip(order[1:], order, strict=False)) if study.ladder else {}
     changes = verdicts.steps(study, results)
     lines = []
     for row in shown:
@@ -117,7 +117,8 @@ def _line(study, row, above, step, results):
     line = {"paper": "" if row.paper["top1"] is None else f"{row.paper['top1']:.1f}"}
     if results[0]["scale"] != "paper":
         line = {}
-    line |= {"Δ paper": _paper_change(row), **_change(study, row, above, step, results)}
+    if study.ladder:
+        line |= {"Δ paper": _paper_change(row), **_change(study, row, above, step, results)}
     for weights, name in (("raw", "raw"), ("ema", "average")):
         line[name] = spread(verdicts.score(study, row.id, results, weights), failed)
     fit = verdicts.score(study, row.id, results, split="train").values()

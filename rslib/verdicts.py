@@ -124,8 +124,10 @@ def steps(study, results):
     """{row id: (Estimate of the change from the row before, p by Holm over the ladder)}.
 
     Of the steps whose two rows have two runs each: one run says nothing of the spread. The others
-    stay in the family.
+    stay in the family. None at all where rows are no ladder.
     """
+    if not study.ladder:
+        return {}
     changes = {}
     for before, after in itertools.pairwise(study.rows):
         cells = {after.id: 1, before.id: -1}
@@ -209,8 +211,10 @@ def rights(study, claim, results):
 def gate(study, results):
     """What the long unregularized runs say of the regime: train and test in percent, reached.
 
-    None without such runs. At paper scale there is no gate: it is the paper's own regime.
+    None without such runs, or a gate. At paper scale there is none: it is the paper's own regime.
     """
+    if not study.gate:
+        return None
     found = runs_of(study, study.gate, promised(study, results))
     runs = [run["metrics"] for run in found if run["status"] == "complete"]
     if not runs:

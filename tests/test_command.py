@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,32 @@ def test_a_finished_run_is_exported_by_the_average_of_its_weights(epochs_run, tm
     test = task.loaders(seed=1)[1]["test"]
     scored = engine.run_metrics(task, {"ema": network}, test, torch.device("cpu"))
     assert scored["ema"] == found["metrics"]["test"]["ema"]
+
+
+def test_a_run_whose_last_checkpoint_is_damaged_is_not_exported(epochs_run, tmp_path):
+    """The one before it holds other weights than those that were scored."""
+    found, runs_dir = epochs_run
+    copy = shutil.copytree(runs_dir / "table1" / found["run_id"], tmp_path / "copy")
+    last = max(copy.glob("attempt-1/step-*.pt"))
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    done = rslib("export", copy, tmp_path / "net.safetensors")
+    assert done.returncode == 1 and "holds no whole checkpoint of its last step" in done.stderr
+    assert last.exists() and not (tmp_path / "net.safetensors").exists()
+
+
+def test_a_diverged_attempt_is_not_exported(epochs_run, tmp_path):
+    found, runs_dir = epochs_run
+    run_dir = runs_dir / "table1" / found["run_id"]
+    copy = tmp_path / "copy"
+    shutil.copytree(run_dir / "attempt-1", copy / "attempt-2")
+    (copy / "attempt-1").mkdir()
+    bad = found | {"status": "diverged", "metrics": {}}
+    (copy / "attempt-1/result.json").write_text(json.dumps(bad))
+    file = tmp_path / "net.safetensors"
+    assert rslib("export", copy, file).returncode == 0
+    assert file.stat().st_size > 10_000
 
 
 def test_a_finished_run_is_loaded_and_its_table_shown(epochs_run):

@@ -62,7 +62,9 @@ def test_safetensors_can_be_loaded_again(small, tmp_path):
     batch = torch.randn(2, 3, 40, 40)
     assert torch.equal(again(batch), small(batch))
     with safe_open(file, "pt") as opened:
-        assert opened.metadata() == {"model": "small", "resolution": "40"}
+        about = opened.metadata()
+        assert (about["model"], about["resolution"], about["channels"]) == ("small", "40", "RGB")
+        assert about["mean"] == "(123.675, 116.28, 103.53)"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,13 @@ def test_a_named_network_is_exported_from_the_shell(tmp_path, capsys):
         (["resnet_rs_50"], "no finished run in resnet_rs_50; name a folder"),
         (["resnet_rs_50", "--resolution", "64"], "--resolution goes with --weights"),
         (["resnet_rs_50", "--weights", "/no/such.pth"], "no file /no/such.pth"),
+        (
+            ["resnet_rs_51", "--weights", "/no/such.pth"],
+            "Table 7 has resnet_rs_51 at no",
+        ),
+        (["resnet_rs_50", "--weights", "a", "--resolution", "1"], "resolution 1 is too small"),
+        (["resnet_rs_50", "--weights", "a", "--resolution", "99999"], "99999 is too large"),
+        ([".", "--weights", "a"], ". is a run and has weights of its own"),
     ],
 )
 def test_bad_input_is_one_line(words, message, tmp_path, capsys):
@@ -104,3 +113,21 @@ def test_bad_input_is_one_line(words, message, tmp_path, capsys):
     told = capsys.readouterr().err.strip().splitlines()
     assert len(told) == 1 and message in told[0]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ({"fc.weight": torch.tensor(1.0)}, "these weights are of another network"),
+        ({0: torch.zeros(1)}, "holds no weights by name"),
+    ],
+)
+def test_weights_that_make_no_sense_are_refused(held, message, tmp_path):
+    torch.save(held, tmp_path / "odd.pth")
+    with pytest.raises(InputError, match=message):
+        export.published("resnet_rs_50", tmp_path / "odd.pth")
+
+
+def test_a_name_that_is_too_long_is_named(small, tmp_path):
+    with pytest.raises(InputError, match=r"cannot write .*File name too long"):
+        export.export(small, tmp_path / f"{'a' * 300}.onnx", resolution=40, about={})

@@ -32,18 +32,24 @@ def fit(task, run_dir, **kwargs):
 
 @pytest.mark.filterwarnings("error")
 def test_the_compiled_step_is_the_plain_one():
-    """Loss, every gradient and every batch statistic, to float32's rounding, twice over."""
+    """Loss, every gradient and every batch statistic, to float32's rounding, twice over.
+
+    With the same dropout and stochastic depth.
+    """
     found = []
     for kind in (lambda loss: loss, fast.compiled):
         torch.manual_seed(0)
-        block = Bottleneck(IMAGE, 3, 8, 2, first=True, resnet_d=True, se_ratio=0.25, drop_rate=0.0)
-        model = nn.Sequential(block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
+        block = Bottleneck(IMAGE, 3, 8, 2, first=True, resnet_d=True, se_ratio=0.25, drop_rate=0.5)
+        head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(32, 10)
+        model = nn.Sequential(block, *head)
         model = model.to(memory_format=torch.channels_last).train()
         nn.init.constant_(block.branch.norm3.weight, 0.5)  # at 0 the branch would have no part
         task = Classify(evolve(Recipe(), {"regularization.label_smoothing": 0.1}), None)
         loss = kind(engine.plain_loss(task, model, CPU))
-        for _ in range(2):
-            value = loss(batch())
+        for step in range(2):
+            shown = batch()
+            torch.manual_seed(step)  # as the engine does: dropout's address
+            value = loss(shown)
             value.backward()
         gradients = [p.grad.clone() for p in model.parameters()]
         found.append([value.detach(), *gradients, *(b.clone() for b in model.buffers())])
@@ -99,7 +105,7 @@ def test_a_run_goes_on_with_what_it_chose(task, tmp_path, monkeypatch):
     outcome = fit(task, tmp_path)
     assert len(calls) == 2 and [s.get("step") for s in outcome.sessions] == [
         "compiled step: said",
-        None,
+        "compiled step, as before",
     ]
 
 
@@ -112,7 +118,7 @@ def test_a_machine_without_a_compiler_is_told_so(monkeypatch):
     def loss(batch):
         return (layer(batch[0]) * torch.rand(1)).square().mean()
 
-    with pytest.raises(InputError, match=r"nothing can be compiled here .*leave compile out"):
+    with pytest.raises(InputError, match=r"nothing can be compiled here "):
         fast.compiled_is_faster(loss, layer, [torch.ones(2, 3)])
 
 

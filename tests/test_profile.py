@@ -90,14 +90,17 @@ def test_counts_alone_need_no_measurement(capsys):
     ("words", "message"),
     [
         ("resnet_rs_51 --resolution 160", "no model 'resnet_rs_51'; did you mean 'resnet_rs_"),
-        ("resnet_rs_50", "resolution is None; give --resolution in whole pixels"),
-        ("resnet_rs_50 --resolution wide", "resolution is wide; give --resolution"),
+        ("resnet_rs_50", "resnet_rs_50 has no resolution of its own; give --resolution"),
+        ("resnet_rs_50 --resolution wide", "resolution is wide; give whole pixels"),
         ("resnet_rs_50 --resolution 16", "resolution 16 is too small; the least is 32"),
         ("resnet_rs_50 --resolution 160 --device tpu", "device is 'tpu'"),
         ("resnet_rs_50 --resolution 160 --device cpu --variants fp8", "no variant 'fp8'"),
         ("table7 --device cpu --variants fp8", "no variant 'fp8'"),
         ("resnet_rs_50 --resolution 160 --device cpu --variants tf32", "variant tf32 is a GPU's"),
-        ("table7 --json", "table7 has its own resolutions; it takes no such option"),
+        ("figure6 --resolution 160", "no model 'figure6'; did you mean 'figure5'?"),
+        ("resnet_rs_50 --resolution 160 --threads 0", "threads is 0; give a whole number"),
+        ("resnet_rs_50 --resolution 160 --threads many", "threads is many; give a whole number"),
+        ("table7 --json", "table7 is measured row by row into a file; it takes neither"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_1(words, message, capsys, tmp_path):

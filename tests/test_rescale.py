@@ -1,12 +1,26 @@
 """What smaller images may cost in accuracy, and the pages that speak of speed."""
 
+import base64
 import json
 from math import sqrt
 
+import numpy as np
 import pytest
 
-from rslib import counts, devices, pages, paths, rescale, speed_plot
+from rslib import (
+    counts,
+    devices,
+    judged,
+    pages,
+    paths,
+    rescale,
+    speed_plot,
+    tables,
+    verdicts,
+)
+from rslib.config import InputError
 from rslib.recipes import pareto, rescaled
+from rslib.recipes.scales import at_scale
 
 
 def device(seconds, kind="cpu"):
@@ -135,4 +149,61 @@ def test_benches_show_both_clocks_and_what_they_are_measured_by(tmp_path, monkey
     shown = pages.fast(pages.benches()).replace("\u00a0", " ")
     assert "**a CPU**, 2026-01-02, commit `0123456789`; torch 2, timm 1; load" in shown
     cells = "| a step | rslib | timm | **1.20** (1.10 … 1.30) | **1.25** (1.00 … 1.50) | ≥ 1.15 "
-    assert cells + "| 2 : 2.4 | 8 |" in shown
+    assert cells + "| 2.1 : 2.6 | 8 |" in shown
+    (tmp_path / "bench/b-cpu.json").write_text('{"rows"')
+    with pytest.raises(InputError, match=r"b-cpu\.json is no JSON"):
+        pages.benches()
+
+
+def trained(seeds=3):
+    """Results of Figure 5 at laptop scale as tables read them: B1 is better by 2, slow by −1."""
+    session = {"dirty": False, "code": "c", "device_name": "a CPU", "precision": "fp32"}
+    top1 = {"b0-compound": 70, "b0-slow": 69, "b1-compound": 72, "b1-slow": 71}
+    for row in rescaled.FIGURE_5.rows:
+        recipe = at_scale(row, "laptop").recipe
+        about = {"id": "p", "model": str(recipe.model), "resolution": recipe.data.resolution}
+        about |= {"images": "fashion-mnist", "train_images": 1000}
+        about |= {"long_epochs": 350, "own_epochs": 350}
+        for seed in range(1, seeds + 1):
+            right = np.arange(1000) < 10 * top1[row.id] + seed
+            bits = base64.b64encode(np.packbits(right).tobytes()).decode()
+            counts = {"correct": int(right.sum()), "n": 1000, "bits": bits}
+            yield {
+                "row": row.id,
+                "seed": seed,
+                "status": "complete",
+                "scale": "laptop",
+                "recipe_sha256": row.id,
+                "metrics": {part: {"raw": counts, "ema": counts} for part in ("test", "train")},
+                "protocol": about,
+                "sessions": [session],
+                "data": {"test": 1000, "classes": 10},
+            }
+
+
+def test_whatever_is_trained_of_figure_5_can_be_shown():
+    """It has neither a gate nor a ladder."""
+    study, results = rescaled.FIGURE_5, list(trained())
+    line = tables.headline(study, results)
+    assert "EfficientNet-B0, width 0.25, stem stride 2; EfficientNet-B1" in line
+    assert "24 to 30 px" in line and "gate" not in line
+    shown = rescale.trained(results)
+    assert list(shown["px here"]) == [28, 24, 30, 28]
+    assert shown["change, 95 %"].iloc[1].startswith("−1.00 (") and shown["n"].tolist() == [3] * 4
+    assert not [name for name in tables.text(study, results).split() if name == "Δ"]
+    assert study.claims[0].says in pages.scorecard([study], {"figure5": results})
+    judged.frame(study, results)
+
+
+def test_a_claims_sum_is_zero_for_networks_on_the_line():
+    """B1 two points above B0; slow ones on the line are one point below each at −0.5 and 0.5."""
+    found = verdicts.findings(rescaled.FIGURE_5, list(trained()))
+    sums = [f.seeds.value for f in found]
+    assert sums == pytest.approx([69 - (70 - 0.5 * 2), 71 - (70 + 0.75 * 2)])
+
+
+def test_places_on_the_line_are_shares_of_the_logarithm():
+    flops = {"b0-compound": 1.0, "b1-compound": 4.0, "b0-slow": 0.5, "b1-slow": 2.0}
+    shown = rescale.places({"here": flops})
+    assert list(shown["here"]) == ["-0.50", "0.50"]
+    assert list(shown["the sum takes"]) == ["-0.5", "0.75"]

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 
 import torch
@@ -42,13 +43,25 @@ def read(file):
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
-        weights = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch warns of, we refuse
+            weights = torch.load(file, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        raise InputError(f"{file} is refused: no whole file of tensors and nothing else") from error
+        raise InputError(
+            f"{file} is refused: it is damaged, or holds more than tensors, such as code; take a "
+            ".safetensors file"
+        ) from error
     weights = weights.get("state_dict", weights) if isinstance(weights, dict) else weights
-    if not isinstance(weights, dict) or not all(map(torch.is_tensor, weights.values())):
+    named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
+    if not named or not all(map(torch.is_tensor, weights.values())):
         raise InputError(f"{file} holds no weights by name")
     return weights
+
+
+def classes(state_dict):
+    """How many classes the weights know; 0 where the last layer is missing."""
+    last = state_dict.get("fc.weight")
+    return last.shape[0] if last is not None and last.ndim == 2 else 0
 
 
 def load(model, state_dict):

@@ -54,6 +54,7 @@ class Study:
     cells: rows that no table prints, but that a claim has to be compared with.
     afterwards: sums that were looked at when runs were known; they get no verdict.
     gate: the row whose runs tell whether the network overfits.
+    ladder: each row adds something to the row before, so that the change is of interest.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Study:
     claims: tuple = ()
     afterwards: tuple = ()
     gate: str = ""
+    ladder: bool = True
 
     def row(self, id):
         return next(row for row in (*self.rows, *self.cells) if row.id == id)

@@ -75,12 +75,6 @@ def normalise(images):
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-@torch.compiler.assume_constant_result  # a cache is nothing that a compiler looks into
+@cache  # made once a device: a copy to a GPU in every step would make it wait
 def channel_statistics(device):
-    """(mean, deviation) as (3, 1, 1) tensors on a device."""
-    return _made_once(device)
-
-
-@cache  # a copy to a GPU in every step would make it wait
-def _made_once(device):
     return tuple(torch.tensor(v, device=device).view(3, 1, 1) for v in (MEAN, STD))
