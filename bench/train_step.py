@@ -55,6 +55,7 @@ def rslib_step(recipe, batch, folder, compiled=False):
     task = OneBatch(recipe, SimpleNamespace(classes=range(CLASSES)))
     run = Run(task, recipe, Path(folder), 0, torch.device("cpu"), print, lambda: False)
     run.progress.compiled = compiled
+    run.progress.sessions.append({})
     engine = SimpleNamespace(state=SimpleNamespace(iteration=0))
 
     def step():
