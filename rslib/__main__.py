@@ -57,7 +57,9 @@ def parser():
     )
     run.add_argument("--seeds", type=number, default=1, help="runs a row: seeds 1 … n")
     run.add_argument("--rows", default="", help=f"of {row_ids()}")
-    run.add_argument("--dataset", default="", help="fashion-mnist, folder or imagenet")
+    run.add_argument(
+        "--dataset", default="", help="fashion-mnist, folder, cifar10, cifar100 or imagenet"
+    )
     run.add_argument("--data-dir", default="", help="folder with train/ and val/ (or test/)")
     run.add_argument("--runs-dir", default="", help="checkpoints and histories; default runs/")
     run.add_argument("--device", default="auto", help="auto, cpu or cuda")

@@ -14,6 +14,12 @@ def runs_dir(given=""):
     return Path(given).expanduser().resolve() if given else ROOT / "runs"
 
 
+def data_root(given=""):
+    """Folder of data sets: the one given, else $RSLIB_DATA; None without either."""
+    named = given or os.environ.get("RSLIB_DATA")
+    return Path(named).expanduser() if named else None
+
+
 def imagenet_dir(given=""):
     """ImageNet's folder: as given, else $RSLIB_DATA/imagenet or $RSLIB_DATA; None if absent."""
     if given:

@@ -58,7 +58,9 @@ def short(results):
 def images(results):
     """The data set's own spelling; a folder's name as it is."""
     name = results[0]["protocol"]["images"]
-    return {"fashion-mnist": "Fashion-MNIST", "imagenet": "ImageNet"}.get(name, name)
+    spelt = {"fashion-mnist": "Fashion-MNIST", "imagenet": "ImageNet"}
+    spelt |= {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+    return spelt.get(name, name)
 
 
 def regime(study, results):

@@ -1,4 +1,4 @@
-"""Image sets: the embedded one, any image folder, ImageNet.
+"""Image sets: the embedded one, any image folder, CIFAR, ImageNet.
 
 The manifest's hash covers the content of every image that is used.
 """
@@ -13,10 +13,11 @@ import torch
 
 from rslib import paths
 from rslib.config import InputError, sha256, suggest
+from rslib.data import cifar
 from rslib.data.check import UNREADABLE_BUDGET, check, decode
 from rslib.data.splits import balanced, split
 
-DATASETS = ("fashion-mnist", "folder", "imagenet")
+DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 IMAGENET_COUNTS = (1_281_167, 50_000)
 EMBEDDED_SHA256 = {
@@ -108,6 +109,8 @@ def source(dataset, data_dir=""):
         if root is None:
             raise InputError("ImageNet is not found: set data_dir, or RSLIB_DATA, to its folder")
         return folder(root, ["val"])
+    if dataset in cifar.READERS:
+        return published_cifar(dataset, paths.data_root(data_dir))
     if dataset == "folder":
         if not data_dir:
             raise InputError("dataset 'folder' needs data_dir: a folder with train/ and val/")
@@ -140,6 +143,18 @@ def embedded():
         items = list(torch.from_numpy(grey)[:, None].expand(-1, 3, -1, -1).contiguous())
         names = [f"{part}/{position}" for position in positions]
         splits.append(Images(names, arrays[f"{part}_labels"].tolist(), items))
+    return *splits, classes
+
+
+def published_cifar(name, root):
+    """CIFAR-10 or CIFAR-100; an image's name is its place in the archive."""
+    if root is None:
+        raise InputError(f"{name} is not found: set data_dir, or RSLIB_DATA, to its folder")
+    train, test, classes = cifar.parts(name, root)
+    splits = [
+        Images([f"{part}/{place}" for place in range(len(labels))], labels, list(pixels))
+        for part, (pixels, labels) in (("train", train), ("test", test))
+    ]
     return *splits, classes
 
 

@@ -1,0 +1,96 @@
+"""CIFAR from archives made here, in the published layout and under checksums of their own."""
+
+import hashlib
+import io
+import pickle
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+
+from rslib.config import InputError, Recipe, evolve
+from rslib.data import cifar, images
+
+
+class Harmful:
+    def __reduce__(self):
+        return print, ("harm",)
+
+
+@pytest.fixture(params=["cifar10", "cifar100"])
+def published(request, tmp_path, monkeypatch):
+    """(name, folder with the archive, pixels of all images): 40 training and 20 test images."""
+    name, reader = request.param, cifar.READERS[request.param]
+    classes = [f"class {i}" for i in range(10)]
+    label_key = "labels" if name == "cifar10" else "fine_labels"
+    random = np.random.default_rng(0)
+    pixels, files = {}, {}
+    for file, _ in [*reader.train_list, *reader.test_list]:
+        count = 40 // len(reader.train_list) if file in dict(reader.train_list) else 20
+        pixels[file] = random.integers(0, 256, (count, 3072), dtype=np.uint8)
+        labels = [i % 10 for i in range(count)]
+        files[file] = pickle.dumps({"data": pixels[file], label_key: labels})
+    files[reader.meta["filename"]] = pickle.dumps({reader.meta["key"]: classes})
+    md5 = {file: hashlib.md5(content).hexdigest() for file, content in files.items()}
+    for part in ("train_list", "test_list"):
+        known = [[file, md5[file]] for file, _ in getattr(reader, part)]
+        monkeypatch.setattr(reader, part, known)
+    monkeypatch.setattr(reader, "meta", reader.meta | {"md5": md5[reader.meta["filename"]]})
+    with tarfile.open(tmp_path / reader.filename, "w:gz") as archive:
+        for file, content in files.items():
+            about = tarfile.TarInfo(f"{reader.base_folder}/{file}")
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    whole = hashlib.md5((tmp_path / reader.filename).read_bytes()).hexdigest()
+    monkeypatch.setattr(reader, "tgz_md5", whole)
+    return name, tmp_path, pixels
+
+
+def test_images_are_channels_first_in_the_order_of_the_archive(published):
+    name, root, pixels = published
+    train, test, classes = images.source(name, str(root))
+    assert (len(train), len(test), classes) == (40, 20, [f"class {i}" for i in range(10)])
+    reader = cifar.READERS[name]
+    first, last = pixels[reader.train_list[0][0]][0], pixels[reader.test_list[0][0]][-1]
+    assert torch.equal(train.image(0), torch.from_numpy(first.reshape(3, 32, 32)))
+    assert torch.equal(test.image(19), torch.from_numpy(last.reshape(3, 32, 32)))
+    assert train.labels[:3] == [0, 1, 2] and test.names[19] == "test/19"
+
+
+def test_a_recipe_takes_its_splits_from_it(published):
+    name, root, _ = published
+    data = evolve(Recipe(), {"data.dataset": name, "data.minival_images": 10}).data
+    found = images.open_images(data, images.source(name, str(root)))
+    assert [len(s) for s in (found.train, found.minival, found.test)] == [30, 10, 20]
+
+
+def test_what_is_not_published_is_refused_before_it_is_opened(published, capsys):
+    name, root, _ = published
+    images.source(name, str(root))  # unpacks
+    file = root / cifar.READERS[name].base_folder / cifar.READERS[name].test_list[0][0]
+    file.write_bytes(pickle.dumps(Harmful()))
+    with pytest.raises(InputError, match=f"{file.name} is not the published file"):
+        images.source(name, str(root))
+    assert "harm" not in capsys.readouterr().out
+    file.unlink()
+    with pytest.raises(InputError, match=f"lacks {file.name}; unpack"):
+        images.source(name, str(root))
+
+
+def test_a_damaged_archive_is_not_unpacked(published):
+    name, root, _ = published
+    archive = root / cifar.READERS[name].filename
+    archive.write_bytes(archive.read_bytes()[:-1])
+    with pytest.raises(InputError, match="is not the published archive"):
+        images.source(name, str(root))
+    assert [file.name for file in root.iterdir()] == [archive.name]
+
+
+@pytest.mark.parametrize("name", cifar.READERS)
+def test_a_set_that_is_not_there_is_named(name, tmp_path, monkeypatch):
+    monkeypatch.delenv("RSLIB_DATA", raising=False)
+    with pytest.raises(InputError, match=f"{name} is not found: set data_dir"):
+        images.source(name)
+    with pytest.raises(InputError, match=r"has neither cifar-.*python.tar.gz"):
+        images.source(name, str(tmp_path))
