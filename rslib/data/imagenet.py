@@ -1,0 +1,93 @@
+"""ImageNet in the layouts that people have it in; class order by sorted wnid in all of them.
+
+- folders: ``train/<wnid>/*`` and ``val/<wnid>/*``;
+- ``val/`` flat, ``ILSVRC2012_val_00000001.JPEG`` …, with the devkit's answers beside it;
+- TFRecord shards, in the keys of the TPU scripts or of TFDS; in the folder, or its train/ and val/.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from rslib.atomic import write_atomically
+from rslib.config import InputError, sha256
+from rslib.data import tfrecord
+from rslib.data.shards import Slices, numbered
+
+PARTS = {"train": ("train",), "val": ("validation", "val")}
+WNID = re.compile(r"n\d{8}")
+
+
+def sharded(root):
+    """{part: [shards]} of a folder that holds TFRecords; empty if it holds none."""
+    found = {}
+    for part, names in PARTS.items():
+        for folder in (root, root / part, *(root / name for name in names)):
+            if files := numbered(folder, names):
+                found[part] = files
+                break
+    if found and len(found) < 2:
+        (part,) = found
+        raise InputError(f"{root} has shards of {part} alone; ImageNet needs train and validation")
+    return found
+
+
+def from_records(root, cache_dir=None, report=print):
+    """{part: (names, labels, Slices)} and the class names of TFRecord shards.
+
+    The first look at them takes a minute or so; it is remembered in cache_dir, by the names, sizes
+    and times of the files. Raises InputError where shards are damaged or labels do not fit.
+    """
+    files = sharded(root)
+    listed = {part: index(part, shards, cache_dir, report) for part, shards in files.items()}
+    classes = class_names(listed["train"], root)
+    parts = {}
+    for part, held in listed.items():
+        if held["labels"] and max(held["labels"]) >= len(classes):
+            raise InputError(f"{root}: {part} has labels above {len(classes)}, its classes")
+        where = np.array(held["where"], dtype=np.int64).reshape(-1, 3)
+        parts[part] = held["names"], held["labels"], Slices(files[part], where)
+    return parts, classes
+
+
+def index(part, files, cache_dir, report):
+    """{"names", "labels", "synsets", "where"} of all records, in the order of the shards."""
+    stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    remembered = cache_dir / f"index-{sha256(stats)[:16]}.json" if cache_dir else None
+    if remembered and remembered.exists():
+        return json.loads(remembered.read_text())
+    report(f"listing {len(files)} shards of {part}; the outcome is remembered")
+    held = {"names": [], "labels": [], "synsets": {}, "where": []}
+    for number, file in enumerate(files):
+        for record in tfrecord.records(file):
+            held["names"].append(f"{part}/{record.name or len(held['names'])}")
+            held["labels"].append(record.label)
+            held["where"].append((number, record.offset, record.length))
+            wnid = record.synset or wnid_of(record.name)
+            if wnid and held["synsets"].setdefault(wnid, record.label) != record.label:
+                raise InputError(f"{file}: {wnid} has labels {held['synsets'][wnid]} and others")
+    if remembered:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        write_atomically(remembered, json.dumps(held).encode())
+    return held
+
+
+def wnid_of(name):
+    """The class in a training image's name, n01440764_10026.JPEG; None if there is none."""
+    match = WNID.match(Path(name).name)
+    return match[0] if match else None
+
+
+def class_names(train, root):
+    """wnids in the order of labels. Raises InputError where that is not their sorted order."""
+    classes = sorted(train["synsets"])
+    wrong = [wnid for place, wnid in enumerate(classes) if train["synsets"][wnid] != place]
+    if not classes or wrong:
+        first = f", first {wrong[0]}" if wrong else ""
+        raise InputError(
+            f"{root}: labels do not follow the sorted wnids ({len(wrong)} differ{first}); these "
+            "shards have another class order"
+        )
+    return classes
