@@ -26,9 +26,16 @@ def imagenet_dir(given=""):
         return Path(given).expanduser()
     root = os.environ.get("RSLIB_DATA")
     candidates = [Path(root).expanduser() / "imagenet", Path(root).expanduser()] if root else []
-    return next((c for c in candidates if (c / "train").is_dir()), None)
+    return next((c for c in candidates if (c / "train").is_dir() or has_shards(c)), None)
+
+
+def has_shards(root):
+    """Does the folder, or its train/, hold training images as TFRecords?"""
+    return any(any(folder.glob("*train*-of-*")) for folder in (root, root / "train"))
 
 
 def is_imagenet(root):
-    """Does the folder hold ImageNet's 1,000 classes, train/<wnid>?"""
-    return root is not None and sum(1 for _ in root.glob("train/n[0-9]*")) == 1000
+    """Does the folder hold ImageNet's 1,000 classes, train/<wnid>, or shards of TFRecords?"""
+    if root is None:
+        return False
+    return has_shards(root) or sum(1 for _ in root.glob("train/n[0-9]*")) == 1000

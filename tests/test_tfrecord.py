@@ -49,8 +49,11 @@ STYLES = {
 }
 
 
-def write(root, style, *, each=6):
-    """Two shards of each part; returns {part: [(label, name, image) in order]}."""
+def write(root, style, *, each=6, sort=False):
+    """Two shards of each part; returns {part: [(label, name, image) in order]}.
+
+    sort: in the order of classes, as an older script of Google's wrote them.
+    """
     features, pattern = STYLES[style]
     written = {}
     for part in ("train", "validation"):
@@ -59,7 +62,7 @@ def write(root, style, *, each=6):
             writer = TFRecordWriter(str(root / pattern.format(part, shard)))
             for place in range(each):
                 number = shard * each + place
-                label = number % len(WNIDS)
+                label = number // 4 if sort else number % len(WNIDS)
                 name = f"{WNIDS[label]}_{number}.JPEG"
                 if part == "validation":
                     name = f"ILSVRC2012_val_{number:08d}.JPEG"

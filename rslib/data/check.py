@@ -1,6 +1,7 @@
 """Every file that takes part is decoded once before training: a bad one is named then."""
 
 import hashlib
+import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +23,12 @@ SMALL_FILES = 128 * 2**20  # bytes of files, and
 SMALL_PIXELS = 2 * 2**30  # bytes of their pixels, up to which decoded images are kept in memory
 
 
-def decode(path):
-    """The file's pixels as uint8 (3, H, W): CMYK, grey, palette and misnamed files included.
+def decode(item):
+    """The pixels of a file or a `Slice` as uint8 (3, H, W): CMYK, grey, palette and misnamed too.
 
     Raises UnreadableImage.
     """
-    with _opened(path) as image:
+    with _opened(item) as image:
         if image.mode[0] in "IF":
             raise ValueError(f"mode {image.mode} has no 8-bit channels")
         return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
@@ -38,12 +39,13 @@ class UnreadableImage(InputError):
 
 
 @contextmanager
-def _opened(path):
+def _opened(item):
     try:
-        with Image.open(path) as image:
+        with Image.open(item if isinstance(item, Path) else io.BytesIO(item.read())) as image:
             yield image
     except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        raise UnreadableImage(f"{path} cannot be read ({error}); repair or remove it") from error
+        named = item if isinstance(item, Path) else f"{item.file} at byte {item.offset}"
+        raise UnreadableImage(f"{named} cannot be read ({error}); repair or remove it") from error
 
 
 def check(splits, cache_dir, report):
@@ -51,7 +53,8 @@ def check(splits, cache_dir, report):
 
     Returns the splits and, for each, what its images hold: [name, label, digest of the file].
     """
-    files = [p for images in splits.values() for p in images.items if isinstance(p, Path)]
+    stored = [item for images in splits.values() for item in images.items]
+    files = [item for item in stored if not isinstance(item, torch.Tensor)]
     keep = _is_small(files)
     if keep or not cache_dir:
         read = _read_all(files, keep, report)
@@ -60,9 +63,15 @@ def check(splits, cache_dir, report):
     _judge([file for file, (_, digest) in read.items() if digest is None], len(files), report)
     good, contents = {}, []
     for name, images in splits.items():
-        pairs = [read[i] if isinstance(i, Path) else (i, digest_of(i)) for i in images.items]
+        tensors = [isinstance(item, torch.Tensor) for item in images.items]
+        pairs = [
+            (item, digest_of(item)) if tensor else read[item]
+            for item, tensor in zip(images.items, tensors, strict=True)
+        ]
         kept = [position for position, (_, digest) in enumerate(pairs) if digest is not None]
-        good[name] = replace(images.take(kept), items=[pairs[p][0] for p in kept])
+        good[name] = images.take(kept)
+        if keep:
+            good[name] = replace(good[name], items=[pairs[p][0] for p in kept])
         rows = [[images.names[p], images.labels[p], pairs[p][1]] for p in kept]
         contents.append([name, rows])
     return good, contents
@@ -74,9 +83,19 @@ def digest_of(pixels):
 
 def _is_small(files):
     """Do the files, decoded, fit in memory? By their sizes, then by what their headers say."""
-    if sum(file.stat().st_size for file in files if file.exists()) > SMALL_FILES:
+    if sum(map(_size, files)) > SMALL_FILES:
         return False
     return sum(map(_pixel_bytes, files)) <= SMALL_PIXELS
+
+
+def _size(item):
+    if not isinstance(item, Path):
+        return item.length
+    return item.stat().st_size if item.exists() else 0
+
+
+def _content(item):
+    return item.read_bytes() if isinstance(item, Path) else item.read()
 
 
 def _pixel_bytes(file):
@@ -89,9 +108,7 @@ def _pixel_bytes(file):
 
 def _read_once(files, cache_dir, report):
     """_read_all of a large set, remembered by the names, sizes and times of its files."""
-    stats = [
-        (str(f), f.stat().st_size, f.stat().st_mtime_ns) if f.exists() else str(f) for f in files
-    ]
+    stats = [_stamp(item) for item in files]
     remembered = cache_dir / f"checked-{sha256(stats)[:16]}.json"
     if remembered.exists():
         return {
@@ -103,6 +120,14 @@ def _read_once(files, cache_dir, report):
     cache_dir.mkdir(parents=True, exist_ok=True)
     write_atomically(remembered, json.dumps([read[f][1] for f in files]).encode())
     return read
+
+
+def _stamp(item):
+    """What tells that an item is not what it was: name, size, time, and a slice's place."""
+    file, *place = (item,) if isinstance(item, Path) else item
+    if not file.exists():
+        return str(file)
+    return str(file), file.stat().st_size, file.stat().st_mtime_ns, *place
 
 
 def _read_all(files, keep, report):
@@ -121,7 +146,7 @@ def _read_all(files, keep, report):
 def _read(path, keep):
     try:
         image = decode(path)
-        return image if keep else path, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return image if keep else path, hashlib.sha256(_content(path)).hexdigest()[:16]
     except UnreadableImage:
         return path, None
 

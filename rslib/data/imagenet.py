@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from torchvision.datasets import imagenet as published
 
 from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
@@ -18,6 +19,40 @@ from rslib.data.shards import Slices, numbered
 
 PARTS = {"train": ("train",), "val": ("validation", "val")}
 WNID = re.compile(r"n\d{8}")
+
+
+DEVKIT = published.ARCHIVE_META["devkit"][0]
+VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG", re.IGNORECASE)
+
+
+def flat(root):
+    """Does val/ hold the images as they were published, without class folders?"""
+    val = root / "val"
+    return val.is_dir() and any(VALIDATION.fullmatch(file.name) for file in val.iterdir())
+
+
+def flat_validation(root, classes):
+    """(names, labels, files) of a flat val/, by the devkit's answers.
+
+    They are read by torchvision, from meta.bin as it writes it, or from the devkit's archive beside
+    val/. An answer is looked up by the number in an image's name. Raises InputError where answers
+    are missing, or speak of other classes than train/ has.
+    """
+    if not (root / published.META_FILE).is_file():
+        if not (root / DEVKIT).is_file():
+            raise InputError(f"{root}/val has no class folders; put {DEVKIT} into {root}")
+        published.parse_devkit_archive(root)
+    _, answers = published.load_meta_file(root)
+    names, labels = [], []
+    for file in sorted((root / "val").iterdir()):
+        if not (match := VALIDATION.fullmatch(file.name)):
+            continue
+        number = int(match[1])
+        if not 1 <= number <= len(answers) or answers[number - 1] not in classes:
+            raise InputError(f"{file}: the devkit has no answer of train/'s classes for it")
+        names.append(f"val/{file.name}")
+        labels.append(classes.index(answers[number - 1]))
+    return names, labels, [root / name for name in names]
 
 
 def sharded(root):

@@ -13,8 +13,9 @@ import torch
 
 from rslib import paths
 from rslib.config import InputError, sha256, suggest
-from rslib.data import cifar
+from rslib.data import cifar, imagenet
 from rslib.data.check import UNREADABLE_BUDGET, check, decode
+from rslib.data.shards import Slices
 from rslib.data.splits import balanced, split
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
@@ -31,28 +32,32 @@ EMBEDDED_SHA256 = {
 
 @dataclass(frozen=True)
 class Images:
-    """One split. ``items``: uint8 tensors (3, H, W), or paths that are decoded when asked for."""
+    """One split. ``items``: uint8 tensors (3, H, W), or files and `Slices` of files, which are
+    decoded when asked for."""
 
     names: list
     labels: list
-    items: list
+    items: list | Slices
 
     def __len__(self):
         return len(self.labels)
 
     def take(self, positions):
-        return Images(*([column[p] for p in positions] for column in self._columns()))
-
-    def _columns(self):
-        return self.names, self.labels, self.items
+        names, labels = ([column[p] for p in positions] for column in (self.names, self.labels))
+        return Images(names, labels, taken(self.items, positions))
 
     @property
     def in_memory(self):
-        return not any(isinstance(item, Path) for item in self.items)
+        return all(isinstance(item, torch.Tensor) for item in self.items)
 
     def image(self, position):
         item = self.items[position]
         return item if isinstance(item, torch.Tensor) else decode(item)
+
+
+def taken(items, positions):
+    """Some of a column of images, in the kind that it is."""
+    return items.take(positions) if isinstance(items, Slices) else [items[p] for p in positions]
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,15 @@ def open_images(data, listing, cache_dir=None, report=print):
     train, test, classes = listing
     if data.dataset == "imagenet":
         _count_imagenet(len(train), len(test), data, report)
-    minival, train = split(train, data)
+    (minival, train), held_out = split(train, data)
     if data.test_images:
         test = test.take(balanced(test, data.test_images, "test"))
     splits = {"train": train, "minival": minival, "test": test}
     splits, contents = check(splits, cache_dir, report)
     counts = {name: len(images) for name, images in splits.items()}
     manifest = {"classes": len(classes), **counts, "sha256": sha256([classes, contents])}
+    if held_out:
+        manifest["minival_by"] = held_out
     return ImageSet(**splits, classes=classes, manifest=manifest)
 
 
@@ -97,10 +104,11 @@ def _count_imagenet(train, test, data, report):
         report(message)
 
 
-def source(dataset, data_dir=""):
+def source(dataset, data_dir="", cache_dir=None, report=print):
     """(training images, test images, class names) of a data set, unsplit and undecoded.
 
-    Raises InputError when it is missing, or has other classes in test than in training.
+    cache_dir: where what shards hold is remembered. Raises InputError when it is missing, or has
+    other classes in test than in training.
     """
     if dataset == "fashion-mnist":
         return embedded()
@@ -108,7 +116,7 @@ def source(dataset, data_dir=""):
         root = paths.imagenet_dir(data_dir)
         if root is None:
             raise InputError("ImageNet is not found: set data_dir, or RSLIB_DATA, to its folder")
-        return folder(root, ["val"])
+        return imagenet_at(root, cache_dir, report)
     if dataset in cifar.READERS:
         return published_cifar(dataset, paths.data_root(data_dir))
     if dataset == "folder":
@@ -144,6 +152,17 @@ def embedded():
         names = [f"{part}/{position}" for position in positions]
         splits.append(Images(names, arrays[f"{part}_labels"].tolist(), items))
     return *splits, classes
+
+
+def imagenet_at(root, cache_dir=None, report=print):
+    """ImageNet in whichever layout of `rslib.data.imagenet` it lies there."""
+    if imagenet.sharded(root):
+        parts, classes = imagenet.from_records(root, cache_dir, report)
+        return Images(*parts["train"]), Images(*parts["val"]), classes
+    if imagenet.flat(root):
+        train, classes = labelled(root, "train")
+        return train, Images(*imagenet.flat_validation(root, classes)), classes
+    return folder(root, ["val"])
 
 
 def published_cifar(name, root):

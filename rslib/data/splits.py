@@ -2,11 +2,42 @@
 
 import hashlib
 
+import numpy as np
+
 from rslib.config import InputError
+from rslib.data.shards import Slices
+
+# the authors' minival: 20 of ImageNet's 1,024 shards, which hold 25,022 images or a few more
+SHARDS, HELD_OUT_SHARDS, PAPERS_MINIVAL = 1024, 20, 25_022
 
 
 def split(train, data):
-    """(minival, train): disjoint, class-balanced, the same whenever and wherever it is made."""
+    """((minival, train), how): disjoint, the same whenever and wherever it is made.
+
+    Class-balanced, by a hash of names; how then is "". But all of ImageNet in its 1,024 shards
+    gives the authors' own minival: the first 20 of them.
+    """
+    in_shards = isinstance(train.items, Slices) and len(train.items.files) == SHARDS
+    if in_shards and data.minival_images == PAPERS_MINIVAL and not data.train_images:
+        return by_shards(train), f"shards 0 to {HELD_OUT_SHARDS - 1} of {SHARDS}"
+    return by_hash(train, data), ""
+
+
+def by_shards(train):
+    """Raises InputError where the first shards hold few of the classes: then nothing was shuffled,
+    as by an older script of Google's."""
+    shard = train.items.where[:, 0]
+    minival = train.take(np.flatnonzero(shard < HELD_OUT_SHARDS).tolist())
+    covered, classes = len(set(minival.labels)), len(set(train.labels))
+    if covered < 0.9 * classes:
+        raise InputError(
+            f"the first {HELD_OUT_SHARDS} shards hold {covered} of {classes} classes, so the "
+            "images were not shuffled; write the shards again, or use the folders"
+        )
+    return minival, train.take(np.flatnonzero(shard >= HELD_OUT_SHARDS).tolist())
+
+
+def by_hash(train, data):
     needed = data.minival_images + (data.train_images or 1)
     if len(train) < needed:
         raise InputError(

@@ -1,0 +1,138 @@
+"""One miniature ImageNet in every layout: the same images, labels and classes from each."""
+
+import os
+
+import pytest
+import torch
+from test_tfrecord import WNIDS, write
+
+from rslib import paths
+from rslib.config import InputError, Recipe, evolve
+from rslib.data import images, splits
+
+QUIET = {"report": lambda line: None}
+
+
+def data(**changes):
+    fields = {"dataset": "imagenet", "resolution": 16, "minival_images": 3, "train_images": 9}
+    return evolve(Recipe(), {f"data.{k}": v for k, v in (fields | changes).items()}).data
+
+
+def as_folders(root, written, *, flat=False):
+    """The images of `write` as files; flat: val/ as published, with torchvision's meta.bin."""
+    for label, name, content in written["train"]:
+        folder = root / "train" / WNIDS[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    answers = []
+    for number, (label, _, content) in enumerate(written["validation"], start=1):
+        folder = root / "val" if flat else root / "val" / WNIDS[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"ILSVRC2012_val_{number:08d}.JPEG").write_bytes(content)
+        answers.append(WNIDS[label])
+    if flat:
+        torch.save(({wnid: (wnid,) for wnid in WNIDS}, answers), root / "meta.bin")
+
+
+@pytest.fixture(params=["tpu", "tfds", "folders", "flat"])
+def layout(request, tmp_path):
+    """(root, what was written) of one and the same data set."""
+    root = tmp_path / request.param
+    root.mkdir()
+    written = write(root, request.param if request.param in ("tpu", "tfds") else "tpu")
+    if request.param in ("folders", "flat"):
+        for file in root.iterdir():
+            file.unlink()
+        as_folders(root, written, flat=request.param == "flat")
+    return root, written
+
+
+def test_every_layout_holds_the_same_images(layout):
+    root, written = layout
+    train, test, classes = images.source("imagenet", str(root), root / "cache", **QUIET)
+    assert classes == WNIDS
+    for found, rows in ((train, written["train"]), (test, written["validation"])):
+        expected = sorted((label, digest(content)) for label, _, content in rows)
+        read = [(found.labels[i], pixel_digest(found.image(i))) for i in range(len(found))]
+        assert sorted(read) == expected
+
+
+def digest(content):
+    from io import BytesIO
+
+    from PIL import Image
+    from torchvision.transforms.v2.functional import pil_to_tensor
+
+    return pixel_digest(pil_to_tensor(Image.open(BytesIO(content))))
+
+
+def pixel_digest(pixels):
+    return hash(pixels.numpy().tobytes())
+
+
+def test_every_layout_becomes_three_splits(layout):
+    root, _ = layout
+    listing = images.source("imagenet", str(root), **QUIET)
+    said = []
+    found = images.open_images(data(), listing, report=said.append)
+    assert [len(s) for s in (found.train, found.minival, found.test)] == [9, 3, 12]
+    assert "this ImageNet has 12 + 12 images; published are 1281167 + 50000" in said[0]
+    assert not set(found.train.names) & set(found.minival.names)
+
+
+def test_too_few_images_are_refused_where_all_are_asked_for(layout):
+    root, _ = layout
+    listing = images.source("imagenet", str(root), **QUIET)
+    with pytest.raises(InputError, match="complete it, or choose a smaller scale"):
+        images.open_images(data(train_images=0), listing)
+
+
+def test_the_environment_names_shards_too(tmp_path, monkeypatch):
+    write(tmp_path, "tpu")
+    monkeypatch.setitem(os.environ, "RSLIB_DATA", str(tmp_path))
+    assert paths.imagenet_dir() == tmp_path and paths.is_imagenet(tmp_path)
+    assert len(images.source("imagenet", **QUIET)[0]) == 12
+
+
+@pytest.fixture
+def papers_minival(monkeypatch):
+    """The authors' rule for sets of two shards: the first is minival."""
+    monkeypatch.setattr(splits, "SHARDS", 2)
+    monkeypatch.setattr(splits, "HELD_OUT_SHARDS", 1)
+    monkeypatch.setattr(splits, "PAPERS_MINIVAL", 3)
+
+
+def test_minival_is_the_papers_where_the_shards_are(papers_minival, tmp_path):
+    written = write(tmp_path, "tpu")["train"]
+    train, _, _ = images.source("imagenet", str(tmp_path), **QUIET)
+    (minival, rest), how = splits.split(train, data(train_images=0))
+    assert [name.split("/")[1] for name in minival.names] == [name for _, name, _ in written[:6]]
+    assert len(rest) == 6 and how == "shards 0 to 0 of 2"
+    assert splits.split(train, data())[1] == ""  # of a subset it is not
+
+
+def test_shards_in_class_order_have_no_minival(papers_minival, tmp_path):
+    write(tmp_path, "tpu", sort=True)
+    train, _, _ = images.source("imagenet", str(tmp_path), **QUIET)
+    with pytest.raises(InputError, match="the first 1 shards hold 2 of 3 classes, so the images"):
+        splits.split(train, data(train_images=0))
+
+
+def test_a_flat_val_needs_the_devkits_answers(tmp_path):
+    written = write(tmp_path, "tpu")
+    root = tmp_path / "flat"
+    as_folders(root, written, flat=True)
+    (root / "meta.bin").unlink()
+    with pytest.raises(InputError, match=r"no class folders; put ILSVRC2012_devkit_t12.tar.gz"):
+        images.source("imagenet", str(root))
+    torch.save(({}, [WNIDS[0]]), root / "meta.bin")
+    with pytest.raises(InputError, match=r"val_00000002\.JPEG: the devkit has no answer"):
+        images.source("imagenet", str(root))
+
+
+def test_shards_of_one_part_alone_are_named(tmp_path):
+    write(tmp_path, "tpu")
+    for file in tmp_path.glob("validation-*"):
+        file.unlink()
+    with pytest.raises(InputError, match="has shards of train alone; ImageNet needs train and"):
+        images.source("imagenet", str(tmp_path))
