@@ -5,19 +5,16 @@
 - TFRecord shards, in the keys of the TPU scripts or of TFDS; in the folder, or its train/ and val/.
 """
 
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 from torchvision.datasets import imagenet as published
 
-from rslib.atomic import write_atomically
-from rslib.config import InputError, sha256
+from rslib.config import InputError
 from rslib.data import tfrecord
-from rslib.data.shards import Slices, numbered
+from rslib.data.shards import PARTS, Slices, numbered, remembered
 
-PARTS = {"train": ("train",), "val": ("validation", "val")}
 WNID = re.compile(r"n\d{8}")
 
 
@@ -76,10 +73,10 @@ def from_records(root, cache_dir=None, report=print):
     and times of the files. Raises InputError where shards are damaged or labels do not fit.
     """
     files = sharded(root)
-    listed = {part: index(part, shards, cache_dir, report) for part, shards in files.items()}
-    classes = class_names(listed["train"], root)
+    found = {part: index(part, shards, cache_dir, report) for part, shards in files.items()}
+    classes = class_names(found["train"], root)
     parts = {}
-    for part, held in listed.items():
+    for part, held in found.items():
         if held["labels"] and max(held["labels"]) >= len(classes):
             raise InputError(f"{root}: {part} has labels above {len(classes)}, its classes")
         where = np.array(held["where"], dtype=np.int64).reshape(-1, 3)
@@ -89,10 +86,10 @@ def from_records(root, cache_dir=None, report=print):
 
 def index(part, files, cache_dir, report):
     """{"names", "labels", "synsets", "where"} of all records, in the order of the shards."""
-    stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    remembered = cache_dir / f"index-{sha256(stats)[:16]}.json" if cache_dir else None
-    if remembered and remembered.exists():
-        return json.loads(remembered.read_text())
+    return remembered(files, cache_dir, lambda: listed(part, files, report))
+
+
+def listed(part, files, report):
     report(f"listing {len(files)} shards of {part}; the outcome is remembered")
     held = {"names": [], "labels": [], "synsets": {}, "where": []}
     for number, file in enumerate(files):
@@ -103,9 +100,6 @@ def index(part, files, cache_dir, report):
             wnid = record.synset or wnid_of(record.name)
             if wnid and held["synsets"].setdefault(wnid, record.label) != record.label:
                 raise InputError(f"{file}: {wnid} has labels {held['synsets'][wnid]} and others")
-    if remembered:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        write_atomically(remembered, json.dumps(held).encode())
     return held
 
 

@@ -13,7 +13,7 @@ import torch
 
 from rslib import paths
 from rslib.config import InputError, sha256, suggest
-from rslib.data import cifar, imagenet
+from rslib.data import cifar, imagenet, tars
 from rslib.data.check import UNREADABLE_BUDGET, check, decode
 from rslib.data.shards import Slices
 from rslib.data.splits import balanced, split
@@ -122,7 +122,8 @@ def source(dataset, data_dir="", cache_dir=None, report=print):
     if dataset == "folder":
         if not data_dir:
             raise InputError("dataset 'folder' needs data_dir: a folder with train/ and val/")
-        return folder(Path(data_dir).expanduser())
+        root = Path(data_dir).expanduser()
+        return from_tars(root, cache_dir, report) if tars.sharded(root) else folder(root)
     raise InputError(f"no dataset {dataset!r}{suggest(dataset, DATASETS)}")
 
 
@@ -154,8 +155,15 @@ def embedded():
     return *splits, classes
 
 
+def from_tars(root, cache_dir, report):
+    parts, classes = tars.from_tars(root, cache_dir, report)
+    return Images(*parts["train"]), Images(*parts["val"]), classes
+
+
 def imagenet_at(root, cache_dir=None, report=print):
     """ImageNet in whichever layout of `rslib.data.imagenet` it lies there."""
+    if tars.sharded(root):
+        return from_tars(root, cache_dir, report)
     if imagenet.sharded(root):
         parts, classes = imagenet.from_records(root, cache_dir, report)
         return Images(*parts["train"]), Images(*parts["val"]), classes

@@ -1,5 +1,6 @@
 """Images that lie in large files: where each one begins, and how long it is."""
 
+import json
 import mmap
 import re
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rslib.config import InputError
+from rslib.atomic import write_atomically
+from rslib.config import InputError, sha256
 
+PARTS = {"train": ("train",), "val": ("validation", "val")}  # and how they are called in names
 # train-00003-of-01024, imagenet2012-validation.tfrecord-00000-of-00064, val-000012-of-000050.tar
 NUMBERED = re.compile(r"(train|validation|val|test)\b.*-(\d+)-of-(\d+)(\.tar)?$")
 
@@ -68,6 +71,19 @@ def numbered(root, part, suffix=""):
             )
         return [files[number] for number in range(count)]
     return []
+
+
+def remembered(files, cache_dir, look):
+    """What look() finds in files, as JSON keeps it; kept in cache_dir until one of them changes."""
+    if not cache_dir:
+        return look()
+    stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    kept = cache_dir / f"index-{sha256(stats)[:16]}.json"
+    if not kept.exists():
+        found = json.dumps(look())
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, found.encode())
+    return json.loads(kept.read_text())
 
 
 @contextmanager

@@ -1,0 +1,77 @@
+"""Images in tar files, as WebDataset has them: ``<key>.jpg`` and ``<key>.cls``, the label, in turn.
+
+Beside them lies manifest.json, which names the classes. `rslib.data.build` writes such a folder.
+"""
+
+import json
+import tarfile
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from rslib.config import InputError
+from rslib.data.shards import PARTS, Slices, numbered, remembered
+
+MANIFEST = "manifest.json"
+IMAGES = (".jpg", ".jpeg", ".png")
+
+
+def sharded(root):
+    """{part: [tars]} of a folder, empty if it holds none."""
+    found = {part: numbered(root, names, ".tar") for part, names in PARTS.items()}
+    return {part: files for part, files in found.items() if files}
+
+
+def from_tars(root, cache_dir=None, report=print):
+    """{part: (names, labels, Slices)} and the class names. Raises InputError.
+
+    A tar that holds anything but plain files below itself is refused whole.
+    """
+    files = sharded(root)
+    if not (root / MANIFEST).is_file():
+        raise InputError(f"{root} has tars, but no {MANIFEST} that names their classes")
+    classes = json.loads((root / MANIFEST).read_text())["classes"]
+    parts = {}
+    for part, shards in files.items():
+        held = remembered(shards, cache_dir, lambda p=part, s=shards: listed(p, s, classes, report))
+        where = np.array(held["where"], dtype=np.int64).reshape(-1, 3)
+        parts[part] = held["names"], held["labels"], Slices(shards, where)
+    if len(parts) < 2:
+        raise InputError(f"{root} has tars of {next(iter(parts))} alone; it needs train and val")
+    return parts, classes
+
+
+def listed(part, files, classes, report):
+    report(f"listing {len(files)} tars of {part}; the outcome is remembered")
+    held = {"names": [], "labels": [], "where": []}
+    for number, file in enumerate(files):
+        for key, label, offset, length in members(file):
+            if not 0 <= label < len(classes):
+                raise InputError(f"{file}: {key} has the label {label} of {len(classes)} classes")
+            held["names"].append(f"{part}/{key}")
+            held["labels"].append(label)
+            held["where"].append((number, offset, length))
+    return held
+
+
+def members(file):
+    """[(key, label, offset, length)] of a tar's images, in its order."""
+    images, labels = {}, {}
+    try:
+        with tarfile.open(file, "r:") as opened:
+            for member in opened:
+                path = PurePosixPath(member.name)
+                if not member.isreg() or path.is_absolute() or ".." in path.parts:
+                    raise InputError(f"{file} is refused: {member.name!r} is no plain file in it")
+                key = str(path.with_suffix(""))
+                if path.suffix.lower() in IMAGES:
+                    images[key] = member.offset_data, member.size
+                elif path.suffix == ".cls":
+                    labels[key] = int(opened.extractfile(member).read())
+        size = file.stat().st_size
+    except (tarfile.TarError, EOFError) as error:
+        raise InputError(f"{file} is no whole tar ({error}); build it again") from error
+    for key, (offset, length) in images.items():
+        if key not in labels or offset + length > size:
+            raise InputError(f"{file}: {key} has no label, or is not whole; build it again")
+    return [(key, labels[key], *place) for key, place in images.items()]
