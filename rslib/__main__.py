@@ -1,4 +1,4 @@
-"""python -m rslib run|profile|evaluate|export|record|render: what the notebooks do, from a shell.
+"""python -m rslib run|profile|evaluate|export|data|record|render: the notebooks' work in a shell.
 
 Exit codes: 0 done, 1 bad input, 65 diverged (do not retry), 70 bug, 75 stopped or held (the same
 command goes on).
@@ -116,6 +116,16 @@ def parser():
         "--weights", help="of a named network: .safetensors or .pth; ours, or timm's resnetrs"
     )
     export.add_argument("--resolution", type=number, help="pixels, where Table 7 has several")
+    data = commands.add_parser("data", help="check images on disk, or write smaller ones")
+    kinds = data.add_subparsers(dest="kind", required=True)
+    check = kinds.add_parser("check", help="count, decode and compare with checksums")
+    build = kinds.add_parser("build", help="write tars of smaller JPEGs, for dataset folder")
+    for kind in (check, build):
+        kind.add_argument("dataset", help="folder, imagenet, cifar10, cifar100, fashion-mnist")
+        kind.add_argument("data_dir", nargs="?", default="", help="where it lies")
+    check.add_argument("--sample", type=number, default=0, help="images of each part; default all")
+    build.add_argument("--to", required=True, help="the folder that is written")
+    build.add_argument("--side", type=number, required=True, help="of the shorter side, pixels")
     record = commands.add_parser("record", help="copy finished runs to data/results")
     record.add_argument("study", help="table1, figure5, profile, or weights")
     record.add_argument("--runs-dir", default="")
@@ -125,7 +135,7 @@ def parser():
 def main(words=None):
     options = parser().parse_args(words)
     try:
-        commands = (run, profile, evaluate, export, record, render)
+        commands = (run, profile, evaluate, export, data, record, render)
         return next(c for c in commands if c.__name__ == options.command)(options)
     except InputError as error:
         return fail(error, BAD_INPUT)
@@ -225,6 +235,23 @@ def export(options):
         network, side, about = export.published(options.source, weights, side)
     export.export(network, Path(options.file).expanduser(), resolution=side, about=about)
     print(f"wrote {options.file}")
+    return DONE
+
+
+def data(options):
+    from rslib.data import build, images, survey
+
+    listing = images.source(options.dataset, options.data_dir)
+    if options.kind == "check":
+        if type(options.sample) is not int or options.sample < 0:
+            raise InputError(f"sample is {options.sample}; give a whole number")
+        bad = survey.survey(listing, options.sample)
+        print(f"{bad} images can not be read" if bad else "all that was decoded can be read")
+        return BAD_INPUT if bad else DONE
+    if whole_pixels(options.side) is None:
+        raise InputError("give --side in whole pixels")
+    built = build.build(listing, Path(options.to).expanduser(), options.side)
+    print(f"{len(built['shards'])} shards in {options.to}; train on them with dataset folder")
     return DONE
 
 

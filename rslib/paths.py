@@ -1,6 +1,8 @@
 """Where things lie, whatever the working directory of the caller is."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,11 +33,16 @@ def imagenet_dir(given=""):
 
 def has_shards(root):
     """Does the folder, or its train/, hold training images as TFRecords?"""
-    return any(any(folder.glob("*train*-of-*")) for folder in (root, root / "train"))
+    shards = (file for f in (root, root / "train") for file in f.glob("*train*-of-*"))
+    return any(file.suffix != ".tar" for file in shards)
 
 
 def is_imagenet(root):
-    """Does the folder hold ImageNet's 1,000 classes, train/<wnid>, or shards of TFRecords?"""
+    """Does the folder hold ImageNet's 1,000 classes: train/<wnid>, tars of them, or TFRecords?"""
     if root is None:
         return False
+    manifest = root / "manifest.json"
+    if manifest.is_file():
+        classes = json.loads(manifest.read_text()).get("classes", [])
+        return len([name for name in classes if re.fullmatch(r"n\d{8}", name)]) == 1000
     return has_shards(root) or sum(1 for _ in root.glob("train/n[0-9]*")) == 1000

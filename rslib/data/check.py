@@ -28,7 +28,7 @@ def decode(item):
 
     Raises UnreadableImage.
     """
-    with _opened(item) as image:
+    with opened(item) as image:
         if image.mode[0] in "IF":
             raise ValueError(f"mode {image.mode} has no 8-bit channels")
         return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
@@ -39,7 +39,7 @@ class UnreadableImage(InputError):
 
 
 @contextmanager
-def _opened(item):
+def opened(item):
     try:
         with Image.open(item if isinstance(item, Path) else io.BytesIO(item.read())) as image:
             yield image
@@ -100,7 +100,7 @@ def _content(item):
 
 def _pixel_bytes(file):
     try:
-        with _opened(file) as image:
+        with opened(file) as image:
             return 3 * image.width * image.height
     except UnreadableImage:
         return 0  # it takes no memory; decoding will count and name it

@@ -1,0 +1,73 @@
+"""What a data set on disk really holds, before anybody trains on it."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from rslib.data import tfrecord
+from rslib.data.check import CHUNK, UnreadableImage, opened
+from rslib.data.shards import Slices
+from rslib.data.splits import balanced
+from rslib.machine import cores
+
+
+def survey(listing, sample=0, report=print):
+    """Look at a data set and say what is there; returns how many images can not be read.
+
+    listing: of `rslib.data.images.source`. sample: how many images of each part are decoded; 0 for
+    all. Shards are read whole, and compared with their checksums. Raises InputError for a damaged
+    shard.
+    """
+    train, test, classes = listing
+    first = ", ".join(map(str, classes[:5])) + (" …" if len(classes) > 5 else "")
+    report(f"{len(classes):,} classes: {first}")
+    unreadable = 0
+    for part, images in (("training", train), ("test", test)):
+        each = sorted(Counter(images.labels).values())
+        report(f"{part}: {len(images):,} images, {each[0]:,} to {each[-1]:,} of each class")
+        if isinstance(images.items, Slices):
+            checked = [file for file in images.items.files if file.suffix != ".tar"]
+            for file in checked:
+                tfrecord.verify(file)
+            if checked:
+                report(f"  the checksums of {len(checked):,} shards are right")
+        chosen = balanced(images, sample, "check") if sample else range(len(images))
+        unreadable += look(images, list(chosen), report)
+    return unreadable
+
+
+def look(images, positions, report):
+    """Decode some images, and say how many are odd in which way; how many can not be read."""
+    found, bad = Counter(), []
+    with ThreadPoolExecutor(cores()) as pool:  # Pillow decodes outside the interpreter's lock
+        for start in range(0, len(positions), CHUNK):
+            chunk = positions[start : start + CHUNK]
+            kinds = pool.map(lambda p: kind_of(images.items[p]), chunk)
+            for position, kind in zip(chunk, kinds, strict=True):
+                found[kind] += 1
+                if kind == "unreadable":
+                    bad.append(images.names[position])
+            if len(positions) > CHUNK:
+                report(f"  {start + len(chunk):,} of {len(positions):,} decoded")
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in found.most_common())
+    report(f"  {len(positions):,} decoded: {listed}")
+    for name in bad[:5]:
+        report(f"  can not be read: {name}")
+    return len(bad)
+
+
+def kind_of(item):
+    """In words what an image is: its kind of file and of colours, and a name that is wrong."""
+    if isinstance(item, torch.Tensor):
+        return "in memory"
+    try:
+        with opened(item) as image:
+            image.load()
+            kind = f"{image.format} {image.mode}"
+            suffix = item.suffix.lower() if isinstance(item, Path) else ""
+            jpeg = suffix in (".jpg", ".jpeg")
+            return f"{kind} named {suffix}" if jpeg and image.format != "JPEG" else kind
+    except UnreadableImage:
+        return "unreadable"

@@ -1,0 +1,84 @@
+"""`python -m rslib data`: what it says of images on disk, and of those that are not right."""
+
+import pytest
+from pictures import picture, to_pillow
+from PIL import Image
+from test_tfrecord import write
+
+from rslib.__main__ import main
+from rslib.data import images, survey
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Two classes; a CMYK file, a PNG that is named .jpg, and a truncated file among them."""
+    root = tmp_path / "tree"
+    for part in ("train", "val"):
+        for name in ("cat", "dog"):
+            (root / part / name).mkdir(parents=True)
+            for i in range(3):
+                shown = to_pillow(picture(20, 24, seed=i))
+                shown.save(root / part / name / f"{i}.jpg")
+    Image.open(root / "train/cat/0.jpg").convert("CMYK").save(root / "train/cat/0.jpg")
+    to_pillow(picture(20, 24)).save(root / "train/cat/1.jpg", format="PNG")
+    whole = (root / "val/dog/2.jpg").read_bytes()
+    (root / "val/dog/2.jpg").write_bytes(whole[: len(whole) // 2])
+    return root
+
+
+def test_it_says_what_is_there_and_what_is_odd(tree):
+    said = []
+    assert survey.survey(images.folder(tree), report=said.append) == 1
+    assert said[0] == "2 classes: cat, dog"
+    assert said[1] == "training: 6 images, 3 to 3 of each class"
+    assert (
+        "4 JPEG RGB" in said[2] and "1 JPEG CMYK" in said[2] and "1 PNG RGB named .jpg" in said[2]
+    )
+    assert said[-1] == "  can not be read: val/dog/2.jpg"
+
+
+def test_a_sample_is_balanced(tree):
+    said = []
+    survey.survey(images.folder(tree), 2, said.append)
+    assert "  2 decoded: " in said[2]
+
+
+def test_shards_are_compared_with_their_checksums(tmp_path, capsys):
+    write(tmp_path, "tpu")
+    assert main(["data", "check", "imagenet", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert told.count("the checksums of 2 shards are right") == 2 and "12 JPEG RGB" in told
+    file = tmp_path / "validation-00001-of-00002"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert main(["data", "check", "imagenet", str(tmp_path)]) == 1
+    assert "wrong checksum of the record at byte" in capsys.readouterr().err
+
+
+def test_the_shell_ends_with_1_where_an_image_can_not_be_read(tree, capsys):
+    assert main(["data", "check", "folder", str(tree)]) == 1
+    assert "1 images can not be read" in capsys.readouterr().out
+
+
+def test_what_the_shell_builds_can_be_checked(tree, tmp_path, capsys):
+    (tree / "val/dog/2.jpg").unlink()
+    out = tmp_path / "out"
+    assert main(["data", "build", "folder", str(tree), "--to", str(out), "--side", "16"]) == 0
+    assert main(["data", "check", "folder", str(out)]) == 0
+    assert "6 JPEG RGB" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["check", "folder", "/no/such"], "data_dir /no/such does not exist"),
+        (["check", "mnist"], "no dataset 'mnist'"),
+        (["check", "fashion-mnist", "--sample", "few"], "sample is few; give a whole number"),
+        (["build", "fashion-mnist", "--to", "x", "--side", "big"], "big; give whole pixels"),
+    ],
+)
+def test_bad_input_is_one_line(words, message, capsys):
+    assert main(["data", *words]) == 1
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and message in told[0]
