@@ -162,8 +162,11 @@ judged.sums(FIGURE_5)
 
 # %%
 at = {
-    scale: {row.id: counts.count_recipe(at_scale(row, scale).recipe).flops for row in FIGURE_5.rows}
-    for scale in ("paper", "laptop", "gpu")
+    scale: {
+        row.id: counts.count_recipe(at_scale(row, scale).recipe, classes).flops
+        for row in FIGURE_5.rows
+    }
+    for scale, classes in (("paper", 1000), ("laptop", 10), ("gpu", 10))
 }
 rescale.places(at)
 

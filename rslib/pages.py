@@ -140,14 +140,16 @@ def fast(found):
             f"{', '.join(f'{name} {version}' for name, version in versions.items())}; load of the "
             f"machine before each {min(loads):.1f} to {max(loads):.1f}.",
             "",
-            _row("what", "ours", "peer", "ratio, CPU s", "ratio, clock", "goal", "seconds", "n"),
-            _row(*["---"] * 8),
+            _row("what", "ours : peer", "ratio", "goal", "seconds", "n"),
+            _row(*["---"] * 6),
         ]
         for row in one["rows"]:
-            seconds = " : ".join(f"{value:.3g}" for value in row["wall"]["seconds"])
-            ratios = (_quartiles(row[name]) if name in row else "" for name in ("cpu", "wall"))
-            names = (row["what"], row["ours"], row["peer"])
-            lines += [_row(*names, *ratios, row["goal"], seconds, str(row["rounds"]))]
+            seconds = f"{tables.SPACE}:{tables.SPACE}".join(
+                f"{value:.3g}" for value in row["wall"]["seconds"]
+            )
+            ratio = _quartiles(row.get("cpu", row["wall"]))
+            names = (row["what"], f"{row['ours']} : {row['peer']}")
+            lines += [_row(*names, ratio, row["goal"], seconds, str(row["rounds"]))]
         lines += [""]
     return "\n".join(lines or ["Nothing is recorded yet."]) + "\n"
 

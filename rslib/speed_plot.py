@@ -77,11 +77,11 @@ def _with_bars(ax, seconds):
         ax.annotate(
             network.name[-2:].upper(),
             (at, network.published.top1),
-            (0, 3),
+            (-2, -2),
             textcoords="offset points",
             fontsize=7,
             color=GREEN,
-            ha="center",
+            ha="right",
         )
         label = None
 

@@ -29,16 +29,16 @@ def through_onnx(file, images):
     return torch.from_numpy(logits)
 
 
-@pytest.mark.parametrize("images", [1, 5])
-def test_onnx_computes_the_same_logits_for_any_number_of_images(small, images, tmp_path):
+def test_onnx_computes_the_same_logits_for_any_number_of_images(small, tmp_path):
     export.export(small, tmp_path / "net.onnx", resolution=40, about={"model": "small"})
-    batch = torch.randn(images, 3, 40, 40)
-    with torch.no_grad():
-        expected = small(batch)
-    assert expected.abs().max() > 0.01
-    torch.testing.assert_close(
-        through_onnx(tmp_path / "net.onnx", batch), expected, rtol=1e-4, atol=1e-5
-    )
+    for images in (1, 5):
+        batch = torch.randn(images, 3, 40, 40)
+        with torch.no_grad():
+            expected = small(batch)
+        assert expected.abs().max() > 0.01
+        torch.testing.assert_close(
+            through_onnx(tmp_path / "net.onnx", batch), expected, rtol=1e-4, atol=1e-5
+        )
 
 
 def test_efficientnet_goes_through_onnx(tmp_path):
