@@ -1,6 +1,5 @@
 """Where things lie, whatever the working directory of the caller is."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -33,16 +32,16 @@ def imagenet_dir(given=""):
 
 def has_shards(root):
     """Does the folder, or its train/, hold training images as TFRecords?"""
-    shards = (file for f in (root, root / "train") for file in f.glob("*train*-of-*"))
-    return any(file.suffix != ".tar" for file in shards)
+    return bool(training_shards(root))
+
+
+def training_shards(root):
+    files = (file for folder in (root, root / "train") for file in folder.glob("*train*-of-*"))
+    return [file for file in files if re.search(r"\btrain\b.*-\d+-of-\d+$", file.name)]
 
 
 def is_imagenet(root):
-    """Does the folder hold ImageNet's 1,000 classes: train/<wnid>, tars of them, or TFRecords?"""
+    """Does the folder hold ImageNet's 1,000 classes, train/<wnid>, or its 1,024 training shards?"""
     if root is None:
         return False
-    manifest = root / "manifest.json"
-    if manifest.is_file():
-        classes = json.loads(manifest.read_text()).get("classes", [])
-        return len([name for name in classes if re.fullmatch(r"n\d{8}", name)]) == 1000
-    return has_shards(root) or sum(1 for _ in root.glob("train/n[0-9]*")) == 1000
+    return len(training_shards(root)) == 1024 or len(list(root.glob("train/n[0-9]*"))) == 1000

@@ -4,11 +4,12 @@ import os
 
 import pytest
 import torch
-from test_tfrecord import WNIDS, write
+from test_tfrecord import STYLES, WNIDS, jpeg, write
+from tfrecord.writer import TFRecordWriter
 
 from rslib import paths
 from rslib.config import InputError, Recipe, evolve
-from rslib.data import images, splits
+from rslib.data import imagenet, images, splits
 
 QUIET = {"report": lambda line: None}
 
@@ -90,8 +91,43 @@ def test_too_few_images_are_refused_where_all_are_asked_for(layout):
 def test_the_environment_names_shards_too(tmp_path, monkeypatch):
     write(tmp_path, "tpu")
     monkeypatch.setitem(os.environ, "RSLIB_DATA", str(tmp_path))
-    assert paths.imagenet_dir() == tmp_path and paths.is_imagenet(tmp_path)
+    assert paths.imagenet_dir() == tmp_path
     assert len(images.source("imagenet", **QUIET)[0]) == 12
+    assert not paths.is_imagenet(tmp_path)  # two shards are not all of it
+
+
+def test_only_all_of_imagenet_asks_for_the_papers_scale(tmp_path):
+    for number in range(1023):
+        (tmp_path / f"train-{number:05d}-of-01024").touch()
+    (tmp_path / "train-00000-of-00294.parquet").touch()
+    assert not paths.is_imagenet(tmp_path)
+    (tmp_path / "train-01023-of-01024").touch()
+    assert paths.is_imagenet(tmp_path)
+    assert not paths.has_shards(tmp_path / "elsewhere")
+
+
+def test_labels_of_the_test_images_follow_the_same_classes(tmp_path):
+    features = STYLES["tpu"][0]
+    for label in (0, 1):
+        writer = TFRecordWriter(str(tmp_path / f"train-0000{label}-of-00002"))
+        writer.write(features(label, f"{WNIDS[label]}_1.JPEG", jpeg(label)))
+        writer.close()
+    for label in (-1, 0):  # background, and another class than its wnid says
+        row = features(1, "a.JPEG", jpeg(9)) | {"image/class/label": (label + 1, "int")}
+        writer = TFRecordWriter(str(tmp_path / "validation-00000-of-00001"))
+        writer.write(row)
+        writer.close()
+        with pytest.raises(InputError, match="val has labels that do not follow train"):
+            imagenet.from_records(tmp_path, **QUIET)
+
+
+def test_a_damaged_answer_file_is_named(tmp_path):
+    as_folders(tmp_path, write(tmp_path, "tpu"), flat=True)
+    for file in tmp_path.glob("*-of-*"):
+        file.unlink()
+    (tmp_path / "meta.bin").write_bytes(b"junk")
+    with pytest.raises(InputError, match=r"meta\.bin or .* can not be read"):
+        images.source("imagenet", str(tmp_path))
 
 
 @pytest.fixture

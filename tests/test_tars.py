@@ -99,6 +99,31 @@ def test_building_again_writes_nothing_and_a_stopped_one_goes_on(listing, tmp_pa
     assert other == whole and not (out / "building.json").exists()
 
 
+def test_what_was_built_of_other_images_is_not_kept(built, listing):
+    out, _ = built
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    with pytest.raises(InputError, match="was begun with other images or sides"):
+        build.build(listing, out, SIDE - 8)
+    train, test, classes = listing
+    train.items[0].write_bytes(train.items[1].read_bytes())
+    with pytest.raises(InputError, match="was begun with other images or sides"):
+        build.build((train, test, classes), out, SIDE)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    (out / "manifest.json").unlink()
+    with pytest.raises(InputError, match="holds tars of unknown images"):
+        build.build(listing, out, SIDE)
+
+
+def test_a_shard_that_lost_images_is_refused(built):
+    """tarfile takes a file that ends between two members for a whole one."""
+    out, _ = built
+    file = min(out.glob("train-*.tar"))
+    *_, last = tars.members(file)
+    file.write_bytes(file.read_bytes()[: last[2] - 512])
+    with pytest.raises(InputError, match="images of train, and 14 were built"):
+        images.source("folder", str(out))
+
+
 def test_another_side_into_the_same_begun_folder_is_refused(listing, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/building.json").write_text(json.dumps({"side": 99}))

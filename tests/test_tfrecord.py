@@ -32,6 +32,7 @@ def tpu(label, name, image):
         "image/height": (24, "int"),
         "image/class/text": (b"a tench, or so", "byte"),
         "image/object/bbox/xmin": ([0.5, 0.25], "float"),
+        "image/object/bbox/label": ([], "int"),  # as Inception's script writes where no box is
     }
 
 

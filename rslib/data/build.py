@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from rslib.atomic import write_atomically
-from rslib.config import InputError
+from rslib.config import InputError, sha256
+from rslib.data.check import digest_of, stamp
 from rslib.data.tars import MANIFEST
 from rslib.machine import cores
 
@@ -34,12 +36,14 @@ def build(listing, out, side, report=print):
     train, test, classes = listing
     about = {"classes": classes, "side": side, "quality": QUALITY}
     about["counts"] = {"train": len(train), "val": len(test)}
+    about["source"] = sha256([[i.names, i.labels, stamps(i)] for i in (train, test)])
     out = Path(out)
     begun = out / "building.json"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is no folder; name another")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if begun.exists() and json.loads(begun.read_text()) != about:
-            raise InputError(f"{out} was begun with other images or sides; name another folder")
+        refuse_others(out, about)
         write_atomically(begun, json.dumps(about).encode())
         shards = {}
         for part, images in (("train", train), ("val", test)):
@@ -54,6 +58,25 @@ def build(listing, out, side, report=print):
             f"cannot write to {out}: {error.strerror}; make room and give the command again"
         ) from error
     return manifest
+
+
+def stamps(images):
+    """What tells these images from others: their files' times and sizes, or their pixels."""
+    tensors = (isinstance(item, torch.Tensor) for item in images.items)
+    both = zip(images.items, tensors, strict=True)
+    return [digest_of(item) if tensor else stamp(item) for item, tensor in both]
+
+
+def refuse_others(out, about):
+    """Raise InputError where a folder holds tars of other images, or of another side."""
+    for file in (out / "building.json", out / MANIFEST):
+        if file.exists():
+            held = json.loads(file.read_text())
+            if {name: held.get(name) for name in about} != about:
+                raise InputError(f"{out} was begun with other images or sides; name another folder")
+            return
+    if any(out.glob("*.tar")):
+        raise InputError(f"{out} holds tars of unknown images; name another folder")
 
 
 def write_part(part, images, out, side, report):

@@ -108,7 +108,7 @@ def _pixel_bytes(file):
 
 def _read_once(files, cache_dir, report):
     """_read_all of a large set, remembered by the names, sizes and times of its files."""
-    stats = [_stamp(item) for item in files]
+    stats = [stamp(item) for item in files]
     remembered = cache_dir / f"checked-{sha256(stats)[:16]}.json"
     if remembered.exists():
         return {
@@ -122,7 +122,7 @@ def _read_once(files, cache_dir, report):
     return read
 
 
-def _stamp(item):
+def stamp(item):
     """What tells that an item is not what it was: name, size, time, and a slice's place."""
     file, *place = (item,) if isinstance(item, Path) else item
     if not file.exists():

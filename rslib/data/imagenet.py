@@ -5,7 +5,9 @@
 - TFRecord shards, in the keys of the TPU scripts or of TFDS; in the folder, or its train/ and val/.
 """
 
+import pickle
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from rslib.data.shards import PARTS, Slices, numbered, remembered
 WNID = re.compile(r"n\d{8}")
 
 
+# what torchvision's readers raise for files that are not theirs
+UNREADABLE = (RuntimeError, OSError, EOFError, pickle.UnpicklingError, ValueError, struct.error)
 DEVKIT = published.ARCHIVE_META["devkit"][0]
 VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG", re.IGNORECASE)
 
@@ -35,11 +39,17 @@ def flat_validation(root, classes):
     val/. An answer is looked up by the number in an image's name. Raises InputError where answers
     are missing, or speak of other classes than train/ has.
     """
-    if not (root / published.META_FILE).is_file():
-        if not (root / DEVKIT).is_file():
-            raise InputError(f"{root}/val has no class folders; put {DEVKIT} into {root}")
-        published.parse_devkit_archive(root)
-    _, answers = published.load_meta_file(root)
+    if not (root / published.META_FILE).is_file() and not (root / DEVKIT).is_file():
+        raise InputError(f"{root}/val has no class folders; put {DEVKIT} into {root}")
+    try:
+        if not (root / published.META_FILE).is_file():
+            published.parse_devkit_archive(root)
+        _, answers = published.load_meta_file(root)
+    except UNREADABLE as error:
+        raise InputError(
+            f"{root / published.META_FILE} or {DEVKIT} can not be read; remove the first, and "
+            "fetch the second again"
+        ) from error
     names, labels = [], []
     for file in sorted((root / "val").iterdir()):
         if not (match := VALIDATION.fullmatch(file.name)):
@@ -77,8 +87,9 @@ def from_records(root, cache_dir=None, report=print):
     classes = class_names(found["train"], root)
     parts = {}
     for part, held in found.items():
-        if held["labels"] and max(held["labels"]) >= len(classes):
-            raise InputError(f"{root}: {part} has labels above {len(classes)}, its classes")
+        known = dict(zip(classes, range(len(classes)), strict=True))
+        if set(held["labels"]) - set(known.values()) or held["synsets"].items() - known.items():
+            raise InputError(f"{root}: {part} has labels that do not follow train's classes")
         where = np.array(held["where"], dtype=np.int64).reshape(-1, 3)
         parts[part] = held["names"], held["labels"], Slices(files[part], where)
     return parts, classes

@@ -65,9 +65,10 @@ def numbered(root, part, suffix=""):
     if len(found) > 1:
         raise InputError(f"{root} has shards of several sets ({sorted(found)}); keep one")
     for count, files in found.items():
-        if missing := [number for number in range(count) if number not in files]:
+        if len(files) < count:
+            first = next(number for number in range(count) if number not in files)
             raise InputError(
-                f"{root} lacks {len(missing)} of {count} shards of {part[0]}, first {missing[0]}"
+                f"{root} lacks {count - len(files)} of {count} shards of {part[0]}, first {first}"
             )
         return [files[number] for number in range(count)]
     return []

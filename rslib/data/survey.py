@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from rslib.config import InputError
 from rslib.data import tfrecord
 from rslib.data.check import CHUNK, UnreadableImage, opened
 from rslib.data.shards import Slices
@@ -25,6 +26,8 @@ def survey(listing, sample=0, report=print):
     report(f"{len(classes):,} classes: {first}")
     unreadable = 0
     for part, images in (("training", train), ("test", test)):
+        if not len(images):
+            raise InputError(f"there are no {part} images")
         each = sorted(Counter(images.labels).values())
         report(f"{part}: {len(images):,} images, {each[0]:,} to {each[-1]:,} of each class")
         if isinstance(images.items, Slices):

@@ -30,10 +30,19 @@ def from_tars(root, cache_dir=None, report=print):
     files = sharded(root)
     if not (root / MANIFEST).is_file():
         raise InputError(f"{root} has tars, but no {MANIFEST} that names their classes")
-    classes = json.loads((root / MANIFEST).read_text())["classes"]
+    try:
+        manifest = json.loads((root / MANIFEST).read_text())
+        classes, counts = list(manifest["classes"]), dict(manifest["counts"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{root / MANIFEST} names no classes and counts; build again") from error
     parts = {}
     for part, shards in files.items():
         held = remembered(shards, cache_dir, lambda p=part, s=shards: listed(p, s, classes, report))
+        if len(held["labels"]) != counts.get(part):
+            raise InputError(
+                f"{root} holds {len(held['labels'])} images of {part}, and {counts.get(part)} were "
+                "built; build again"
+            )
         where = np.array(held["where"], dtype=np.int64).reshape(-1, 3)
         parts[part] = held["names"], held["labels"], Slices(shards, where)
     if len(parts) < 2:
@@ -64,10 +73,12 @@ def members(file):
                 if not member.isreg() or path.is_absolute() or ".." in path.parts:
                     raise InputError(f"{file} is refused: {member.name!r} is no plain file in it")
                 key = str(path.with_suffix(""))
+                if path.suffix.lower() in IMAGES and key in images:
+                    raise InputError(f"{file} has two images of the name {key}")
                 if path.suffix.lower() in IMAGES:
                     images[key] = member.offset_data, member.size
                 elif path.suffix == ".cls":
-                    labels[key] = int(opened.extractfile(member).read())
+                    labels[key] = label_of(opened.extractfile(member).read(20), file, key)
         size = file.stat().st_size
     except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{file} is no whole tar ({error}); build it again") from error
@@ -75,3 +86,10 @@ def members(file):
         if key not in labels or offset + length > size:
             raise InputError(f"{file}: {key} has no label, or is not whole; build it again")
     return [(key, labels[key], *place) for key, place in images.items()]
+
+
+def label_of(content, file, key):
+    try:
+        return int(content)
+    except ValueError as error:
+        raise InputError(f"{file}: the label of {key} is no number") from error

@@ -95,6 +95,8 @@ def record_of(features, data, file):
     for style in STYLES:
         if style.image in features and style.label in features:
             image, text = features[style.image], features.get(style.name)
+            if not isinstance(image, tuple) or not isinstance(features[style.label], int):
+                raise Damaged(f"{file}: {style.image} is no bytes, or {style.label} no number")
             synset = features.get(style.synset)
             return Record(
                 offset=image[0],
@@ -118,16 +120,15 @@ def example(data, begin, end):
             pair = dict(fields(data, *entry))
             key = words(data, pair[1])
             for kind, values in fields(data, *pair[2]):
+                first = next(fields(data, *values), None)
+                if first is None or first[1] == (values[1], values[1]):
+                    continue  # an empty list, as of boxes where there is none
                 if kind == TEXT:
-                    (_, found[key]), *_ = fields(data, *values)
-                elif kind == WHOLE:
-                    found[key] = first_number(data, *values)
+                    found[key] = first[1]
+                elif kind == WHOLE:  # packed, or alone
+                    packed = isinstance(first[1], tuple)
+                    found[key] = varint(data, first[1][0])[0] if packed else first[1]
     return found
-
-
-def first_number(data, begin, end):
-    (_, value), *_ = fields(data, begin, end)
-    return varint(data, value[0])[0] if isinstance(value, tuple) else value  # packed, or alone
 
 
 def fields(data, at, end):

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import struct
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rslib.config import InputError
 
 # what readers raise for a file that is not theirs, is damaged, or holds a program
 UNREADABLE = (pickle.UnpicklingError, SafetensorError, EOFError, OSError, RuntimeError, ValueError)
+UNREADABLE += (struct.error, KeyError, IndexError)
 
 # timm's name of a part of a ResNet-RS, and ours; tried from the top
 RENAMED = [
