@@ -175,13 +175,15 @@ class Run:
     def choose_loss(self, batch):
         """The loss as it is, or compiled; which is faster is measured once in a run's life."""
         plain = plain_loss(self.task, self.model, self.device)
-        why = "compiled step, as before" if self.progress.compiled else ""
+        if self.progress.compiled is False:
+            return plain
+        compiled, why = fast.compiled(plain), "compiled step, as before"
         if self.progress.compiled is None:
-            self.progress.compiled, why = fast.compiled_is_faster(plain, self.model, batch)
-        if why:
-            self.progress.sessions[-1] = {**(self.progress.sessions[-1] or {}), "step": why}
-            self.report(why)
-        return fast.compiled(plain) if self.progress.compiled else plain
+            found = fast.compiled_is_faster(plain, compiled, self.model, batch)
+            self.progress.compiled, why = found
+        self.progress.sessions[-1] = {**(self.progress.sessions[-1] or {}), "step": why}
+        self.report(why)
+        return compiled if self.progress.compiled else plain
 
     def look(self, engine):
         if not math.isfinite(self.loss_sum.item()):

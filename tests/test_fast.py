@@ -71,7 +71,7 @@ def test_the_faster_one_is_kept_and_the_model_is_left_alone(eager, ours, kept, t
         return eager if loss is plain else ours
 
     monkeypatch.setattr(fast, "step_seconds", pretended)
-    faster, why = fast.compiled_is_faster(plain, model, batch())
+    faster, why = fast.compiled_is_faster(plain, fast.compiled(plain), model, batch())
     assert faster is kept
     assert why.startswith("compiled step: 2000 ms eager, 1000" if kept else "eager step: 1000 ms")
     after = model.state_dict()
@@ -119,7 +119,7 @@ def test_a_machine_without_a_compiler_is_told_so(monkeypatch):
         return (layer(batch[0]) * torch.rand(1)).square().mean()
 
     with pytest.raises(InputError, match=r"nothing can be compiled here "):
-        fast.compiled_is_faster(loss, layer, [torch.ones(2, 3)])
+        fast.compiled_is_faster(loss, fast.compiled(loss), layer, [torch.ones(2, 3)])
 
 
 class Waits(TorchDispatchMode):
