@@ -17,7 +17,7 @@ from rslib.data.augment import OPERATIONS, Draw, RandAugment, random_resized_cro
 
 SIZES = [(28, 28), (32, 32), (47, 33), (160, 160), (1, 5), (3, 2)]
 MAGNITUDES = [0, 3, 5, 7.5, 10, 15, 20, 30]
-RAMP = np.broadcast_to(np.arange(256, dtype=np.uint8), (3, 256, 256))
+RAMP = np.ascontiguousarray(np.broadcast_to(np.arange(256, dtype=np.uint8), (3, 256, 256)))
 
 
 def flat_channel(height, width):

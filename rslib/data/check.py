@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torchvision.io import decode_jpeg
 
 from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
@@ -26,12 +27,20 @@ SMALL_PIXELS = 2 * 2**30  # bytes of their pixels, up to which decoded images ar
 def decode(item):
     """The pixels of a file or a `Slice` as uint8 (3, H, W): CMYK, grey, palette and misnamed too.
 
-    Raises UnreadableImage.
+    In memory the three values of a pixel lie together, as decoders write them and as the crop reads
+    them fastest. Raises UnreadableImage.
     """
+    with named(item):
+        content = content_of(item)
+        if content.startswith(b"\xff\xd8"):
+            # torchvision's decoder gives Pillow's pixels, without Pillow's two copies of them
+            pixels = decode_jpeg(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+            if len(pixels) < 4:  # else CMYK, of which each library makes other colours
+                return pixels.expand(3, -1, -1)
     with opened(item) as image:
         if image.mode[0] in "IF":
             raise ValueError(f"mode {image.mode} has no 8-bit channels")
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
 
 
 class UnreadableImage(InputError):
@@ -40,12 +49,19 @@ class UnreadableImage(InputError):
 
 @contextmanager
 def opened(item):
+    file = item if isinstance(item, Path) else io.BytesIO(item.read())
+    with named(item), Image.open(file) as image:
+        yield image
+
+
+@contextmanager
+def named(item):
+    """Decoders raise whatever a broken file leads them to; it becomes UnreadableImage."""
     try:
-        with Image.open(item if isinstance(item, Path) else io.BytesIO(item.read())) as image:
-            yield image
-    except Exception as error:  # Pillow's decoders raise whatever a broken file leads them to
-        named = item if isinstance(item, Path) else f"{item.file} at byte {item.offset}"
-        raise UnreadableImage(f"{named} cannot be read ({error}); repair or remove it") from error
+        yield
+    except Exception as error:
+        name = item if isinstance(item, Path) else f"{item.file} at byte {item.offset}"
+        raise UnreadableImage(f"{name} cannot be read ({error}); repair or remove it") from error
 
 
 def check(splits, cache_dir, report):
@@ -94,7 +110,7 @@ def _size(item):
     return item.stat().st_size if item.exists() else 0
 
 
-def _content(item):
+def content_of(item):
     return item.read_bytes() if isinstance(item, Path) else item.read()
 
 
@@ -146,7 +162,7 @@ def _read_all(files, keep, report):
 def _read(path, keep):
     try:
         image = decode(path)
-        return image if keep else path, hashlib.sha256(_content(path)).hexdigest()[:16]
+        return image if keep else path, hashlib.sha256(content_of(path)).hexdigest()[:16]
     except UnreadableImage:
         return path, None
 
