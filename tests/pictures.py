@@ -1,8 +1,10 @@
-"""Pictures that several tests share, and the way to Pillow and back."""
+"""Pictures that several tests share, photographs too, and the way to Pillow and back."""
 
 import numpy as np
 import torch
 from PIL import Image
+
+from rslib import paths
 
 
 def picture(height, width, seed=0, low=0, high=255):
@@ -16,6 +18,11 @@ def picture(height, width, seed=0, low=0, high=255):
         plane = slope_y * y + slope_x * x + 0.3 * disc + rng.normal(0, 0.08, (height, width))
         planes.append(low + (high - low) * np.clip(plane / 1.3, 0, 1))
     return np.stack(planes).astype(np.uint8)
+
+
+def photos():
+    """The JPEGs of data/photos: natural, 300 to 500 px; six in colour and two grey."""
+    return sorted((paths.ROOT / "data" / "photos").glob("*.jpg"))
 
 
 def to_pillow(pixels):

@@ -1,10 +1,12 @@
 """What a data set on disk really holds, before anybody trains on it."""
 
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from PIL.ExifTags import Base
 
 from rslib.config import InputError
 from rslib.data import tfrecord
@@ -44,7 +46,8 @@ def survey(listing, sample=0, report=print):
 def look(images, positions, report):
     """Decode some images, and say how many are odd in which way; how many can not be read."""
     found, bad = Counter(), []
-    with ThreadPoolExecutor(cores()) as pool:  # Pillow decodes outside the interpreter's lock
+    # Pillow decodes outside the interpreter's lock; what it warns of, damaged EXIF, is counted here
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(positions), CHUNK):
             chunk = positions[start : start + CHUNK]
             kinds = pool.map(lambda p: kind_of(images.items[p]), chunk)
@@ -68,9 +71,19 @@ def kind_of(item):
     try:
         with opened(item) as image:
             image.load()
-            kind = f"{image.format} {image.mode}"
+            kind = f"{image.format} {image.mode}{exif_of(image)}"
             suffix = item.suffix.lower() if isinstance(item, Path) else ""
             jpeg = suffix in (".jpg", ".jpeg")
             return f"{kind} named {suffix}" if jpeg and image.format != "JPEG" else kind
     except UnreadableImage:
         return "unreadable"
+
+
+def exif_of(image):
+    """What is odd about an image's EXIF. Decoding passes over all of it, turns too, as TF does."""
+    if "exif" not in image.info:
+        return ""
+    held = image.getexif()
+    if not held:
+        return " with damaged EXIF"
+    return " turned by EXIF" if held.get(Base.Orientation, 1) != 1 else ""

@@ -1,0 +1,102 @@
+"""Photographs, clean and spoilt: read as independent readers read them, or named."""
+
+import numpy as np
+import pytest
+import torch
+from pictures import photos
+from PIL import ExifTags, Image
+from torchvision.io import ImageReadMode, decode_image
+
+from rslib.data import check, images, survey
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*TorchVision are deprecated:DeprecationWarning")
+# what `data check` calls each of them
+KINDS = {
+    "cmyk.jpg": "JPEG CMYK",
+    "png.JPEG": "PNG RGB named .jpeg",
+    "grey.jpg": "JPEG L",
+    "exif.jpg": "JPEG RGB with damaged EXIF",
+    "turned.jpg": "JPEG RGB turned by EXIF",
+    "plain.jpg": "JPEG RGB",
+}
+
+
+def spoil(folder):
+    """One photograph as each of KINDS, and truncated.jpg, in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    photo = next(file for file in photos() if file.stem == "chelsea")
+    image = Image.open(photo)
+    image.convert("CMYK").save(folder / "cmyk.jpg")
+    image.save(folder / "png.JPEG", format="PNG")
+    image.convert("L").save(folder / "grey.jpg")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    image.save(folder / "turned.jpg", exif=exif)
+    image.save(folder / "exif.jpg", exif=exif.tobytes()[:20])
+    (folder / "plain.jpg").write_bytes(photo.read_bytes())
+    (folder / "truncated.jpg").write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
+    return folder
+
+
+def difference(one, other):
+    assert one.shape == other.shape
+    return (one.int() - other.int()).abs().max().item()
+
+
+def by_pillow(file):
+    with Image.open(file) as image:
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+def by_torchvision(file, **more):
+    return decode_image(str(file), ImageReadMode.RGB, **more)
+
+
+@pytest.mark.parametrize("file", photos(), ids=lambda f: f.stem)
+def test_photographs_are_read_alike(file):
+    pixels = check.decode(file)
+    assert pixels.dtype == torch.uint8 and 300 <= min(pixels.shape[1:]) <= 500
+    assert difference(pixels, by_pillow(file)) == 0
+    assert difference(pixels, by_torchvision(file)) <= 1
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("name", KINDS)
+def test_odd_files_are_read_alike(name, tmp_path):
+    file = spoil(tmp_path) / name
+    assert difference(check.decode(file), by_pillow(file)) == 0
+    assert difference(check.decode(file), by_torchvision(file)) <= 1
+
+
+def test_cmyk_is_multiplied_without_a_profile(tmp_path):
+    """As tf.io.decode_jpeg does: each colour times black. No reader here looks at a profile."""
+    file = spoil(tmp_path) / "cmyk.jpg"
+    cyan, magenta, yellow, black = 255 - np.array(Image.open(file), int).transpose(2, 0, 1)
+    expected = np.stack([cyan, magenta, yellow]) * black / 255
+    assert np.abs(check.decode(file).numpy() - expected).max() <= 1
+
+
+def test_a_turn_that_exif_asks_for_is_passed_over(tmp_path):
+    """tf.io.decode_jpeg, by which the paper's images were read, knows no EXIF."""
+    file = spoil(tmp_path) / "turned.jpg"
+    upright = check.decode(file)
+    assert upright.shape == (3, 300, 451)
+    assert difference(upright, by_torchvision(file)) <= 1
+    assert by_torchvision(file, apply_exif_orientation=True).shape == (3, 451, 300)
+
+
+def test_a_truncated_photograph_is_named(tmp_path):
+    with pytest.raises(check.UnreadableImage, match=r"truncated\.jpg cannot be read"):
+        check.decode(spoil(tmp_path) / "truncated.jpg")
+
+
+def test_the_survey_names_every_kind(tmp_path, recwarn):
+    for part in ("train", "val"):
+        for name in ("cat", "dog"):
+            spoil(tmp_path / part / name)
+    said = []
+    assert survey.survey(images.folder(tmp_path), report=said.append) == 4
+    counted = next(line for line in said if "decoded: " in line).partition("decoded: ")[2]
+    assert set(counted.split(", ")) == {f"2 {kind}" for kind in (*KINDS.values(), "unreadable")}
+    assert "  can not be read: train/cat/truncated.jpg" in said
+    assert not recwarn.list
