@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.io import decode_jpeg
+from torchcodec.decoders import decode_jpeg
 
 from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
@@ -32,11 +32,9 @@ def decode(item):
     """
     with named(item):
         content = content_of(item)
-        if content.startswith(b"\xff\xd8"):
-            # torchvision's decoder gives Pillow's pixels, without Pillow's two copies of them
-            pixels = decode_jpeg(torch.frombuffer(bytearray(content), dtype=torch.uint8))
-            if len(pixels) < 4:  # else CMYK, of which each library makes other colours
-                return pixels.expand(3, -1, -1)
+        # TorchCodec has Pillow's pixels without its copies, but turns images as EXIF asks for
+        if content.startswith(b"\xff\xd8") and b"Exif\0\0" not in content:
+            return decode_jpeg(content)
     with opened(item) as image:
         if image.mode[0] in "IF":
             raise ValueError(f"mode {image.mode} has no 8-bit channels")
