@@ -72,6 +72,23 @@ class Profiling:
         object.__setattr__(self, "variants", _words("variants", self.variants))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Looking:
+    """The parameters of the notebook that looks at images."""
+
+    dataset: str = ""
+    data_dir: str = ""
+    sample: int = 1000
+
+    def __post_init__(self):
+        for name in ("dataset", "data_dir"):
+            if not isinstance(getattr(self, name), str):
+                raise InputError(f"{name} is {getattr(self, name)!r}; give a word")
+        if self.data_dir and not self.dataset:
+            raise InputError(f"data_dir is {self.data_dir}; say as dataset what it holds")
+        _whole("sample", self.sample, at_least=0)
+
+
 def from_namespace(namespace, kind=Params):
     """The parameters of a notebook: its variables of those names, after a look at the injected.
 

@@ -10,7 +10,10 @@ from rslib import devices, pages, paths, results
 from rslib.config import InputError
 from rslib.recipes.studies import STUDIES
 
-SHOWN = ("rslib/**/*.py", "rslib/*.mplstyle", "data/paper/*.csv", "data/results/**/*.json")
+SHOWN = (
+    *("rslib/**/*.py", "rslib/*.mplstyle"),
+    *("data/paper/*.csv", "data/results/**/*.json", "data/photos/*.jpg"),
+)
 
 
 def render(names=(), report=print):
@@ -38,6 +41,7 @@ def execute(file):
         notebook,
         timeout=600,
         record_timing=False,
+        coalesce_streams=True,  # how output was cut into pieces is chance
         kernel_name="python3",
         resources={"metadata": {"path": str(file.parent)}},
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from rslib.config import InputError
-from rslib.params import Params, from_namespace
+from rslib.params import Looking, Params, from_namespace
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,19 @@ def test_a_wrong_value_is_told_in_one_line(given, message):
     with pytest.raises(InputError, match=message) as caught:
         Params(**given)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"data_dir": "/images"}, "data_dir is /images; say as dataset what it holds"),
+        ({"dataset": 10}, "dataset is 10; give a word"),
+        ({"sample": -1}, "sample is -1; give a whole number from 0 on"),
+    ],
+)
+def test_a_wrong_value_for_looking_is_told_too(given, message):
+    with pytest.raises(InputError, match=message):
+        Looking(**given)
 
 
 @pytest.mark.parametrize(
