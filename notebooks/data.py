@@ -150,7 +150,7 @@ with Image.open(colour / "coffee.jpg") as image:
     image.save(colour / "misnamed.jpg", format="PNG")
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
-    image.save(colour / "sideways.jpg", exif=exif)
+    image.save(Path(made.name) / "val" / "colour" / "sideways.jpg", exif=exif)
 _ = (colour / "half.jpg").write_bytes((colour / "coffee.jpg").read_bytes()[:20_000])
 
 # %%
