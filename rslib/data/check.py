@@ -32,8 +32,9 @@ def decode(item):
     """
     with named(item):
         content = content_of(item)
+        header = content[: content.find(b"\xff\xda")]  # of a JPEG: up to the scan
         # TorchCodec has Pillow's pixels without its copies, but turns images as EXIF asks for
-        if content.startswith(b"\xff\xd8") and b"Exif\0\0" not in content:
+        if header.startswith(b"\xff\xd8") and b"Exif\0\0" not in header:
             return decode_jpeg(content)
     with opened(item) as image:
         if image.mode[0] in "IF":
