@@ -202,7 +202,8 @@ def train(job, device, result_file, workers, compiling, report, stop):
     recipe = job.row.recipe
     if workers is None:
         workers = min(16, cores() - 1) if device == "cuda" else 0
-    task = Classify(recipe, job.image_set, workers=workers, pin=device == "cuda")
+    gpu = torch.device(device) if device == "cuda" else None
+    task = Classify(recipe, job.image_set, workers=workers, device=gpu)
     try:
         outcome = engine.fit(
             task,

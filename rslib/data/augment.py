@@ -40,15 +40,24 @@ class RandAugment:
 
     def __call__(self, image, generator):
         check_image(image)
+        pixels = np.ascontiguousarray(image.numpy())
+        for row in self.draw(generator).tolist():
+            operation, draw = self.drawn(row, image.shape[1:])
+            pixels = operation(pixels, self.magnitude, draw)
+        return torch.from_numpy(pixels)
+
+    def draw(self, generator):
+        """All that chance decides of one image: float32 (layers, 4) in [0, 1)."""
+        return torch.rand((self.layers, 4), generator=generator)
+
+    def drawn(self, row, size):
+        """The operation of a layer, by its row of `draw`, and how it acts on an image of (H, W)."""
         # Translate and Cutout have lengths in pixels, and the paper's Table 1 is at 256 px: at
         # 32 px a shift of 100 px would leave nothing but grey, so smaller images shrink them.
-        side = min(image.shape[1:])
-        scale = min(1.0, side / self.reference_side) if self.reference_side else 1.0
-        pixels = np.ascontiguousarray(image.numpy())
-        for op, sign, y, x in torch.rand((self.layers, 4), generator=generator).tolist():
-            operation = self.operations[int(op * len(self.operations))]
-            pixels = operation(pixels, self.magnitude, Draw(1 if sign < 0.5 else -1, y, x, scale))
-        return torch.from_numpy(pixels)
+        scale = min(1.0, min(size) / self.reference_side) if self.reference_side else 1.0
+        operation, sign, y, x = row
+        chosen = self.operations[int(operation * len(self.operations))]
+        return chosen, Draw(1 if sign < 0.5 else -1, y, x, scale)
 
 
 def random_window(size, generator, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3)):

@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from rslib.config import InputError
+from rslib.data import batched
 from rslib.data.augment import RandAugment, eval_crop, random_flip, random_resized_crop
 from rslib.data.randomness import generator
 
@@ -17,6 +18,7 @@ class TrainView(Dataset):
     images: object
     data: object
     randaugment: RandAugment | None
+    later: bool = False  # give RandAugment's draws, for whoever applies it, instead of applying it
 
     def __len__(self):
         return len(self.images)
@@ -27,9 +29,12 @@ class TrainView(Dataset):
         image = self.images.image(index)
         image = random_resized_crop(image, random, self.data.resolution, (self.data.crop_area, 1.0))
         image = random_flip(image, random)
+        label = self.images.labels[index]
+        if self.randaugment and self.later:
+            return image, self.randaugment.draw(random), label
         if self.randaugment:
             image = self.randaugment(image, random)
-        return image, self.images.labels[index]
+        return image, label
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,30 @@ class Schedule:
                 yield [(self.seed, epoch, k) for k in order[i : i + self.micro_batch]]
 
 
-def train_batches(image_set, recipe, *, seed, start_step=0, workers=0, pin=False):
-    """A DataLoader over the micro-batches from ``start_step`` to the end of training."""
+@dataclass(frozen=True)
+class AugmentedThere:
+    """The batches of a loader, copied to a device and augmented by it."""
+
+    loader: DataLoader
+    randaugment: RandAugment
+    device: torch.device
+
+    @property
+    def batch_sampler(self):
+        return self.loader.batch_sampler
+
+    def __iter__(self):
+        for images, draws, labels in self.loader:
+            there = [t.to(self.device, non_blocking=True) for t in (images, labels)]
+            yield batched.randaugment(self.randaugment, there[0], draws), there[1]
+
+
+def train_batches(image_set, recipe, *, seed, start_step=0, workers=0, device=None):
+    """The micro-batches from ``start_step`` to the end of training; as `Schedule`.
+
+    device: where batches are augmented; if None image by image, where they are decoded. The pixels
+    are the same.
+    """
     data, r, o = recipe.data, recipe.regularization, recipe.optim
     micro_batch = o.micro_batch or o.batch_size
     if o.batch_size % micro_batch:
@@ -95,12 +122,20 @@ def train_batches(image_set, recipe, *, seed, start_step=0, workers=0, pin=False
             contrast_count=r.contrast_count,
         )
     schedule = Schedule(len(image_set.train), o.batch_size, micro_batch, o.epochs, seed, start_step)
-    view = TrainView(image_set.train, data, randaugment)
-    return DataLoader(view, batch_sampler=schedule, num_workers=workers, pin_memory=pin)
+    there = device is not None and randaugment is not None
+    view = TrainView(image_set.train, data, randaugment, later=there)
+    loader = DataLoader(
+        view, batch_sampler=schedule, num_workers=workers, pin_memory=is_gpu(device)
+    )
+    return AugmentedThere(loader, randaugment, device) if there else loader
 
 
-def eval_batches(images, data, *, workers=0, pin=False):
+def is_gpu(device):
+    return device is not None and device.type == "cuda"
+
+
+def eval_batches(images, data, *, workers=0, device=None):
     """A DataLoader over a split in its own order, nothing left out."""
     view = EvalView(images, data.resolution)
     workers = 0 if images.in_memory else workers  # there is nothing to decode
-    return DataLoader(view, batch_size=250, num_workers=workers, pin_memory=pin)
+    return DataLoader(view, batch_size=250, num_workers=workers, pin_memory=is_gpu(device))

@@ -22,7 +22,9 @@ class Classify:
     recipe: object
     image_set: object
     workers: int = 0
-    pin: bool = False
+    device: torch.device | None = (
+        None  # a GPU, which then augments the batches; see `train_batches`
+    )
 
     def build(self):
         return models.build(self.recipe, num_classes=len(self.image_set.classes))
@@ -35,7 +37,7 @@ class Classify:
             seed=seed,
             start_step=start_step,
             workers=self.workers,
-            pin=self.pin,
+            device=self.device,
         )
         splits = {
             "minival": self.image_set.minival,
@@ -43,7 +45,7 @@ class Classify:
             "test": self.image_set.test,
         }
         evaluations = {
-            name: eval_batches(images, self.recipe.data, workers=self.workers, pin=self.pin)
+            name: eval_batches(images, self.recipe.data, workers=self.workers, device=self.device)
             for name, images in splits.items()
         }
         return train, evaluations
