@@ -92,8 +92,10 @@ def resized(image, window, side):
     crop = image[:, top : top + height, left : left + width]
     if (height, width) == (side, side):
         return crop.clone(memory_format=torch.contiguous_format)
-    # C10: bicubic. With antialias, which the legacy TF op lacked, it is that of Pillow.
-    return interpolate(crop[None], (side, side), mode="bicubic", antialias=True)[0].contiguous()
+    # C10: bicubic. With antialias, which the legacy TF op lacked, it is that of Pillow. It reads a
+    # crop twice as fast where the channels of a pixel lie together, without gaps between rows.
+    crop = crop[None].contiguous(memory_format=torch.channels_last)
+    return interpolate(crop, (side, side), mode="bicubic", antialias=True)[0].contiguous()
 
 
 def random_resized_crop(image, generator, side, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3)):
