@@ -55,7 +55,7 @@ def test_images_are_channels_first_in_the_order_of_the_archive(published):
     first, last = pixels[reader.train_list[0][0]][0], pixels[reader.test_list[0][0]][-1]
     assert torch.equal(train.image(0), torch.from_numpy(first.reshape(3, 32, 32)))
     assert torch.equal(test.image(19), torch.from_numpy(last.reshape(3, 32, 32)))
-    assert train.labels[:3] == [0, 1, 2] and test.names[19] == "test/19"
+    assert train.labels[:3].tolist() == [0, 1, 2] and test.names[19] == "test/19"
 
 
 def test_a_recipe_takes_its_splits_from_it(published):

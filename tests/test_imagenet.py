@@ -140,18 +140,19 @@ def papers_minival(monkeypatch):
 
 def test_minival_is_the_papers_where_the_shards_are(papers_minival, tmp_path):
     written = write(tmp_path, "tpu")["train"]
-    train, _, _ = images.source("imagenet", str(tmp_path), **QUIET)
-    (minival, rest), how = splits.split(train, data(train_images=0))
+    train, test, _ = images.source("imagenet", str(tmp_path), **QUIET)
+    found = splits.split(train, test, data(train_images=0))
+    minival = train.take(found["minival"])
     assert [name.split("/")[1] for name in minival.names] == [name for _, name, _ in written[:6]]
-    assert len(rest) == 6 and how == "shards 0 to 0 of 2"
-    assert splits.split(train, data())[1] == ""  # of a subset it is not
+    assert len(found["train"]) == 6 and found["minival_by"] == "shards 0 to 0 of 2"
+    assert splits.split(train, test, data())["minival_by"] == ""  # of a subset it is not
 
 
 def test_shards_in_class_order_have_no_minival(papers_minival, tmp_path):
     write(tmp_path, "tpu", sort=True)
-    train, _, _ = images.source("imagenet", str(tmp_path), **QUIET)
+    train, test, _ = images.source("imagenet", str(tmp_path), **QUIET)
     with pytest.raises(InputError, match="the first 1 shards hold 2 of 3 classes, so the images"):
-        splits.split(train, data(train_images=0))
+        splits.split(train, test, data(train_images=0))
 
 
 def test_a_flat_val_needs_the_devkits_answers(tmp_path):

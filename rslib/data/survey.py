@@ -4,12 +4,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from rslib.config import InputError
 from rslib.data import tfrecord
 from rslib.data.check import CHUNK, UnreadableImage, opened
-from rslib.data.shards import Slices
+from rslib.data.columns import Slices
 from rslib.data.splits import balanced
 from rslib.machine import cores
 
@@ -28,7 +29,7 @@ def survey(listing, sample=0, report=print):
     for part, images in (("training", train), ("test", test)):
         if not len(images):
             raise InputError(f"there are no {part} images")
-        each = sorted(Counter(images.labels).values())
+        each = sorted(Counter(images.labels.tolist()).values())
         report(f"{part}: {len(images):,} images, {each[0]:,} to {each[-1]:,} of each class")
         if isinstance(images.items, Slices):
             checked = [file for file in images.items.files if file.suffix != ".tar"]
@@ -36,8 +37,8 @@ def survey(listing, sample=0, report=print):
                 tfrecord.verify(file)
             if checked:
                 report(f"  the checksums of {len(checked):,} shards are right")
-        chosen = balanced(images, sample, "check") if sample else range(len(images))
-        unreadable += look(images, list(chosen), report)
+        chosen = balanced(images, sample, "check") if sample else np.arange(len(images))
+        unreadable += look(images, chosen.tolist(), report)
     return unreadable
 
 

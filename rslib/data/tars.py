@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from rslib.config import InputError
-from rslib.data.shards import PARTS, Slices, numbered, remembered
+from rslib.data.shards import PARTS, Entry, index, numbered
 
 MANIFEST = "manifest.json"
 IMAGES = (".jpg", ".jpeg", ".png")
@@ -37,34 +37,24 @@ def from_tars(root, cache_dir=None, report=print):
         raise InputError(f"{root / MANIFEST} names no classes and counts; build again") from error
     parts = {}
     for part, shards in files.items():
-        held = remembered(shards, cache_dir, lambda p=part, s=shards: listed(p, s, classes, report))
-        if len(held["labels"]) != counts.get(part):
+        parts[part], _ = index(part, shards, members, cache_dir, report)
+        names, labels, places = parts[part]
+        if len(labels) != counts.get(part):
             raise InputError(
-                f"{root} holds {len(held['labels'])} images of {part}, and {counts.get(part)} were "
+                f"{root} holds {len(labels)} images of {part}, and {counts.get(part)} were "
                 "built; build again"
             )
-        where = np.array(held["where"], dtype=np.int64).reshape(-1, 3)
-        parts[part] = held["names"], held["labels"], Slices(shards, where)
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+        if len(wrong):
+            file, name, label = places[wrong[0]].file, names[wrong[0]], labels[wrong[0]]
+            raise InputError(f"{file}: {name} has the label {label} of {len(classes)} classes")
     if len(parts) < 2:
         raise InputError(f"{root} has tars of {next(iter(parts))} alone; it needs train and val")
     return parts, classes
 
 
-def listed(part, files, classes, report):
-    report(f"listing {len(files)} tars of {part}; the outcome is remembered")
-    held = {"names": [], "labels": [], "where": []}
-    for number, file in enumerate(files):
-        for key, label, offset, length in members(file):
-            if not 0 <= label < len(classes):
-                raise InputError(f"{file}: {key} has the label {label} of {len(classes)} classes")
-            held["names"].append(f"{part}/{key}")
-            held["labels"].append(label)
-            held["where"].append((number, offset, length))
-    return held
-
-
 def members(file):
-    """[(key, label, offset, length)] of a tar's images, in its order."""
+    """The `Entry`s of a tar, in its order."""
     images, labels = {}, {}
     try:
         with tarfile.open(file, "r:") as opened:
@@ -85,7 +75,7 @@ def members(file):
     for key, (offset, length) in images.items():
         if key not in labels or offset + length > size:
             raise InputError(f"{file}: {key} has no label, or is not whole; build it again")
-    return [(key, labels[key], *place) for key, place in images.items()]
+    return [Entry(key, labels[key], *place) for key, place in images.items()]
 
 
 def label_of(content, file, key):
