@@ -87,6 +87,23 @@ def test_a_damaged_archive_is_not_unpacked(published):
     assert [file.name for file in root.iterdir()] == [archive.name]
 
 
+def test_an_unpacking_that_stopped_begins_anew(published, monkeypatch):
+    name, root, _ = published
+    before = sorted(root.iterdir())
+
+    def stopped(archive, folder, **options):
+        archive.extract(archive.getnames()[0], folder, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tarfile.TarFile, "extractall", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            images.source(name, str(root))
+    assert sorted(root.iterdir()) == before
+    assert len(images.source(name, str(root))[0]) == 40
+    assert len(list(root.iterdir())) == len(before) + 1
+
+
 @pytest.mark.parametrize("name", cifar.READERS)
 def test_a_set_that_is_not_there_is_named(name, tmp_path, monkeypatch):
     monkeypatch.delenv("RSLIB_DATA", raising=False)
