@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 
 import pytest
@@ -10,7 +11,6 @@ import webdataset
 from pictures import picture, to_pillow
 from PIL import Image
 
-from rslib.atomic import write_atomically
 from rslib.config import InputError, Recipe, evolve
 from rslib.data import build, images, tars
 
@@ -79,20 +79,20 @@ def test_images_are_those_of_pillow_at_the_smaller_size():
 
 def test_building_again_writes_nothing_and_a_stopped_one_goes_on(listing, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "EACH", 4)
-    out, calls = tmp_path / "out", []
+    out, calls, fsync = tmp_path / "out", [], os.fsync
 
-    def full_after_two(file, content):
+    def full_after_two(file):
         calls.append(file)
-        if len(calls) > 3:  # of which the first notes what is built
+        if len(calls) > 6:  # a file and its folder each; the first notes what is built
             raise OSError(28, "No space left on device")
-        write_atomically(file, content)
+        fsync(file)
 
-    monkeypatch.setattr(build, "write_atomically", full_after_two)
-    with pytest.raises(InputError, match="No space left on device; make room and give the"):
-        build.build(listing, out, SIDE, lambda line: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full_after_two)
+        with pytest.raises(InputError, match="No space left on device; make room and give the"):
+            build.build(listing, out, SIDE, lambda line: None)
     first = {f.name: f.stat().st_mtime_ns for f in out.glob("*.tar")}
-    assert len(first) == 2
-    monkeypatch.setattr(build, "write_atomically", write_atomically)
+    assert len(first) == 2 and not list(out.glob("*.tmp"))
     whole = build.build(listing, out, SIDE, lambda line: None)
     assert {name: (out / name).stat().st_mtime_ns for name in first} == first
     other = build.build(listing, tmp_path / "other", SIDE, lambda line: None)
