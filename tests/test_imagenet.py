@@ -1,5 +1,6 @@
 """One miniature ImageNet in every layout: the same images, labels and classes from each."""
 
+import json
 import os
 
 import pytest
@@ -9,7 +10,7 @@ from tfrecord.writer import TFRecordWriter
 
 from rslib import paths
 from rslib.config import InputError, Recipe, evolve
-from rslib.data import imagenet, images, splits
+from rslib.data import build, imagenet, images, splits
 
 QUIET = {"report": lambda line: None}
 
@@ -104,6 +105,30 @@ def test_only_all_of_imagenet_asks_for_the_papers_scale(tmp_path):
     (tmp_path / "train-01023-of-01024").touch()
     assert paths.is_imagenet(tmp_path)
     assert not paths.has_shards(tmp_path / "elsewhere")
+
+
+def test_tars_built_of_imagenet_are_imagenet_too(tmp_path, monkeypatch):
+    write(tmp_path, "tpu")
+    root = tmp_path / "data" / "imagenet"
+    build.build(images.source("imagenet", str(tmp_path), **QUIET), root, 16, lambda line: None)
+    monkeypatch.setitem(os.environ, "RSLIB_DATA", str(root.parent))
+    assert paths.imagenet_dir() == root
+    found = images.open_images(data(), images.source("imagenet", **QUIET), report=lambda line: None)
+    assert found.manifest["built"] == {"side": 16, "quality": 90}
+    assert not paths.is_imagenet(root)  # three classes are not all of it
+    manifest = json.loads((root / "manifest.json").read_text())
+    manifest["classes"] = [f"n{number:08d}" for number in range(1000)]
+    (root / "manifest.json").write_text(json.dumps(manifest))
+    assert paths.is_imagenet(root)
+    for file in root.glob("train-*.tar"):
+        file.unlink()
+    assert not paths.is_imagenet(root) and paths.imagenet_dir() is None
+
+
+def test_only_images_that_were_encoded_anew_say_so(layout):
+    root, _ = layout
+    listing = images.source("imagenet", str(root), **QUIET)
+    assert "built" not in images.open_images(data(), listing, report=lambda line: None).manifest
 
 
 def test_labels_of_the_test_images_follow_the_same_classes(tmp_path):

@@ -100,6 +100,8 @@ def open_images(data, listing, cache_dir=None, report=print):
     manifest = {"classes": len(classes), **counts, "sha256": content}
     if how := str(chosen["minival_by"]):
         manifest["minival_by"] = how
+    if built := tars.built(train):
+        manifest["built"] = built
     return ImageSet(**splits, classes=classes, manifest=manifest)
 
 

@@ -3,6 +3,7 @@
 Beside them lies manifest.json, which names the classes. `rslib.data.build` writes such a folder.
 """
 
+import hashlib
 import json
 import tarfile
 from pathlib import PurePosixPath
@@ -10,6 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from rslib.config import InputError
+from rslib.data.columns import Slices
 from rslib.data.shards import PARTS, Entry, index, numbered
 
 MANIFEST = "manifest.json"
@@ -28,13 +30,7 @@ def from_tars(root, cache_dir=None, report=print):
     A tar that holds anything but plain files below itself is refused whole.
     """
     files = sharded(root)
-    if not (root / MANIFEST).is_file():
-        raise InputError(f"{root} has tars, but no {MANIFEST} that names their classes")
-    try:
-        manifest = json.loads((root / MANIFEST).read_text())
-        classes, counts = list(manifest["classes"]), dict(manifest["counts"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{root / MANIFEST} names no classes and counts; build again") from error
+    classes, counts, _ = manifest_of(root)
     parts = {}
     for part, shards in files.items():
         parts[part], _ = index(part, shards, members, cache_dir, report)
@@ -51,6 +47,34 @@ def from_tars(root, cache_dir=None, report=print):
     if len(parts) < 2:
         raise InputError(f"{root} has tars of {next(iter(parts))} alone; it needs train and val")
     return parts, classes
+
+
+def manifest_of(root):
+    """(classes, images of each part, what else manifest.json says). Raises InputError."""
+    if not (root / MANIFEST).is_file():
+        raise InputError(f"{root} has tars, but no {MANIFEST} that names their classes")
+    try:
+        held = json.loads((root / MANIFEST).read_text())
+        return list(held["classes"]), dict(held["counts"]), held
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{root / MANIFEST} names no classes and counts; build again") from error
+
+
+def built(images):
+    """{"side", "quality"} that images were encoded anew with; empty where they were not."""
+    if not isinstance(images.items, Slices) or images.items.files[0].suffix != ".tar":
+        return {}
+    *_, held = manifest_of(images.items.files[0].parent)
+    return {name: held[name] for name in ("side", "quality") if name in held}
+
+
+def verify(file):
+    """Read all of a tar. Raises InputError where it is not the one that manifest.json names."""
+    *_, held = manifest_of(file.parent)
+    with open(file, "rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    if held.get("shards", {}).get(file.name) != digest:
+        raise InputError(f"{file} has not the SHA-256 in {MANIFEST}; remove it, and build again")
 
 
 def members(file):
