@@ -31,8 +31,8 @@ def imagenet_dir(given=""):
 
 
 def has_shards(root):
-    """Does the folder, or its train/, hold training images as TFRecords?"""
-    return bool(training_shards(root))
+    """Does the folder hold training images as tars, or it or its train/ as TFRecords?"""
+    return bool(training_shards(root)) or any(root.glob("train-*-of-*.tar"))
 
 
 def training_shards(root):
@@ -41,7 +41,13 @@ def training_shards(root):
 
 
 def is_imagenet(root):
-    """Does the folder hold ImageNet's 1,000 classes, train/<wnid>, or its 1,024 training shards?"""
+    """Does the folder hold ImageNet's 1,000 classes, train/<wnid>, or its 1,024 training shards?
+
+    Or tars that `python -m rslib data build` made of them, which name the classes.
+    """
     if root is None:
         return False
-    return len(training_shards(root)) == 1024 or len(list(root.glob("train/n[0-9]*"))) == 1000
+    wnids = list(root.glob("train/n[0-9]*"))
+    if any(root.glob("train-*-of-*.tar")) and (root / "manifest.json").is_file():
+        wnids = set(re.findall(rb'"n\d{8}"', (root / "manifest.json").read_bytes()))
+    return len(training_shards(root)) == 1024 or len(wnids) == 1000

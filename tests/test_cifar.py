@@ -55,7 +55,7 @@ def test_images_are_channels_first_in_the_order_of_the_archive(published):
     first, last = pixels[reader.train_list[0][0]][0], pixels[reader.test_list[0][0]][-1]
     assert torch.equal(train.image(0), torch.from_numpy(first.reshape(3, 32, 32)))
     assert torch.equal(test.image(19), torch.from_numpy(last.reshape(3, 32, 32)))
-    assert train.labels[:3] == [0, 1, 2] and test.names[19] == "test/19"
+    assert train.labels[:3].tolist() == [0, 1, 2] and test.names[19] == "test/19"
 
 
 def test_a_recipe_takes_its_splits_from_it(published):
@@ -85,6 +85,23 @@ def test_a_damaged_archive_is_not_unpacked(published):
     with pytest.raises(InputError, match="is not the published archive"):
         images.source(name, str(root))
     assert [file.name for file in root.iterdir()] == [archive.name]
+
+
+def test_an_unpacking_that_stopped_begins_anew(published, monkeypatch):
+    name, root, _ = published
+    before = sorted(root.iterdir())
+
+    def stopped(archive, folder, **options):
+        archive.extract(archive.getnames()[0], folder, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tarfile.TarFile, "extractall", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            images.source(name, str(root))
+    assert sorted(root.iterdir()) == before
+    assert len(images.source(name, str(root))[0]) == 40
+    assert len(list(root.iterdir())) == len(before) + 1
 
 
 @pytest.mark.parametrize("name", cifar.READERS)

@@ -264,7 +264,7 @@ def test_batches_do_not_depend_on_workers(tiny, workers):
 def test_evaluation_shows_whole_images_in_order(tiny):
     found = open_images(tiny.data)
     ((shown, labels),) = eval_batches(found.test, tiny.data)
-    assert labels.tolist() == found.test.labels
+    assert labels.tolist() == found.test.labels.tolist()
     assert torch.equal(shown, torch.stack(found.test.items))
 
 

@@ -1,5 +1,6 @@
 """One miniature ImageNet in every layout: the same images, labels and classes from each."""
 
+import json
 import os
 
 import pytest
@@ -9,7 +10,7 @@ from tfrecord.writer import TFRecordWriter
 
 from rslib import paths
 from rslib.config import InputError, Recipe, evolve
-from rslib.data import imagenet, images, splits
+from rslib.data import build, imagenet, images, splits
 
 QUIET = {"report": lambda line: None}
 
@@ -106,6 +107,30 @@ def test_only_all_of_imagenet_asks_for_the_papers_scale(tmp_path):
     assert not paths.has_shards(tmp_path / "elsewhere")
 
 
+def test_tars_built_of_imagenet_are_imagenet_too(tmp_path, monkeypatch):
+    write(tmp_path, "tpu")
+    root = tmp_path / "data" / "imagenet"
+    build.build(images.source("imagenet", str(tmp_path), **QUIET), root, 16, lambda line: None)
+    monkeypatch.setitem(os.environ, "RSLIB_DATA", str(root.parent))
+    assert paths.imagenet_dir() == root
+    found = images.open_images(data(), images.source("imagenet", **QUIET), report=lambda line: None)
+    assert found.manifest["built"] == {"side": 16, "quality": 90}
+    assert not paths.is_imagenet(root)  # three classes are not all of it
+    manifest = json.loads((root / "manifest.json").read_text())
+    manifest["classes"] = [f"n{number:08d}" for number in range(1000)]
+    (root / "manifest.json").write_text(json.dumps(manifest))
+    assert paths.is_imagenet(root)
+    for file in root.glob("train-*.tar"):
+        file.unlink()
+    assert not paths.is_imagenet(root) and paths.imagenet_dir() is None
+
+
+def test_only_images_that_were_encoded_anew_say_so(layout):
+    root, _ = layout
+    listing = images.source("imagenet", str(root), **QUIET)
+    assert "built" not in images.open_images(data(), listing, report=lambda line: None).manifest
+
+
 def test_labels_of_the_test_images_follow_the_same_classes(tmp_path):
     features = STYLES["tpu"][0]
     for label in (0, 1):
@@ -140,18 +165,19 @@ def papers_minival(monkeypatch):
 
 def test_minival_is_the_papers_where_the_shards_are(papers_minival, tmp_path):
     written = write(tmp_path, "tpu")["train"]
-    train, _, _ = images.source("imagenet", str(tmp_path), **QUIET)
-    (minival, rest), how = splits.split(train, data(train_images=0))
+    train, test, _ = images.source("imagenet", str(tmp_path), **QUIET)
+    found = splits.split(train, test, data(train_images=0))
+    minival = train.take(found["minival"])
     assert [name.split("/")[1] for name in minival.names] == [name for _, name, _ in written[:6]]
-    assert len(rest) == 6 and how == "shards 0 to 0 of 2"
-    assert splits.split(train, data())[1] == ""  # of a subset it is not
+    assert len(found["train"]) == 6 and found["minival_by"] == "shards 0 to 0 of 2"
+    assert splits.split(train, test, data())["minival_by"] == ""  # of a subset it is not
 
 
 def test_shards_in_class_order_have_no_minival(papers_minival, tmp_path):
     write(tmp_path, "tpu", sort=True)
-    train, _, _ = images.source("imagenet", str(tmp_path), **QUIET)
+    train, test, _ = images.source("imagenet", str(tmp_path), **QUIET)
     with pytest.raises(InputError, match="the first 1 shards hold 2 of 3 classes, so the images"):
-        splits.split(train, data(train_images=0))
+        splits.split(train, test, data(train_images=0))
 
 
 def test_a_flat_val_needs_the_devkits_answers(tmp_path):

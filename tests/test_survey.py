@@ -69,6 +69,21 @@ def test_what_the_shell_builds_can_be_checked(tree, tmp_path, capsys):
     assert "6 JPEG RGB" in capsys.readouterr().out
 
 
+def test_tars_are_compared_with_what_was_built(tree, tmp_path, capsys):
+    (tree / "val/dog/2.jpg").unlink()
+    out = tmp_path / "out"
+    main(["data", "build", "folder", str(tree), "--to", str(out), "--side", "16"])
+    assert main(["data", "check", "folder", str(out)]) == 0
+    assert capsys.readouterr().out.count("the checksums of 1 shards are right") == 2
+    file = out / "val-00000-of-00001.tar"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # behind the last image: all can be read
+    file.write_bytes(content)
+    assert main(["data", "check", "folder", str(out)]) == 1
+    told = capsys.readouterr().err.strip()
+    assert told == f"rslib: {file} has not the SHA-256 in manifest.json; remove it, and build again"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 
 import pytest
@@ -10,7 +11,6 @@ import webdataset
 from pictures import picture, to_pillow
 from PIL import Image
 
-from rslib.atomic import write_atomically
 from rslib.config import InputError, Recipe, evolve
 from rslib.data import build, images, tars
 
@@ -55,7 +55,7 @@ def test_what_is_built_can_be_opened_like_any_folder(built, listing, tmp_path):
 def test_training_images_are_shuffled_into_the_shards(built):
     """In the order of the folders the first seven would be cats."""
     out, _ = built
-    labels = [label for f in sorted(out.glob("train-*.tar")) for _, label, _, _ in tars.members(f)]
+    labels = [label for f in sorted(out.glob("train-*.tar")) for _, label, *_ in tars.members(f)]
     assert sorted(labels) == [0] * 7 + [1] * 7 != labels
 
 
@@ -65,7 +65,7 @@ def test_webdataset_reads_the_same(built):
         theirs = list(webdataset.WebDataset(f"file:{file}", shardshuffle=False))
         ours = tars.members(file)
         assert [sample["__key__"] for sample in theirs] == [key for key, *_ in ours]
-        for sample, (_, label, offset, length) in zip(theirs, ours, strict=True):
+        for sample, (_, label, offset, length, _) in zip(theirs, ours, strict=True):
             assert int(sample["cls"]) == label
             assert file.read_bytes()[offset : offset + length] == sample["jpg"]
 
@@ -79,35 +79,35 @@ def test_images_are_those_of_pillow_at_the_smaller_size():
 
 def test_building_again_writes_nothing_and_a_stopped_one_goes_on(listing, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "EACH", 4)
-    out, calls = tmp_path / "out", []
+    out, calls, fsync = tmp_path / "out", [], os.fsync
 
-    def full_after_two(file, content):
+    def full_after_two(file):
         calls.append(file)
-        if len(calls) > 3:  # of which the first notes what is built
+        if len(calls) > 6:  # a file and its folder each; the first notes what is built
             raise OSError(28, "No space left on device")
-        write_atomically(file, content)
+        fsync(file)
 
-    monkeypatch.setattr(build, "write_atomically", full_after_two)
-    with pytest.raises(InputError, match="No space left on device; make room and give the"):
-        build.build(listing, out, SIDE, lambda line: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full_after_two)
+        with pytest.raises(InputError, match="No space left on device; make room and give the"):
+            build.build(listing, out, SIDE, lambda line: None)
     first = {f.name: f.stat().st_mtime_ns for f in out.glob("*.tar")}
-    assert len(first) == 2
-    monkeypatch.setattr(build, "write_atomically", write_atomically)
+    assert len(first) == 2 and not list(out.glob("*.tmp"))
     whole = build.build(listing, out, SIDE, lambda line: None)
     assert {name: (out / name).stat().st_mtime_ns for name in first} == first
     other = build.build(listing, tmp_path / "other", SIDE, lambda line: None)
     assert other == whole and not (out / "building.json").exists()
 
 
-def test_what_was_built_of_other_images_is_not_kept(built, listing):
+def test_what_was_built_of_other_images_is_not_kept(built, listing, tmp_path):
     out, _ = built
     before = {file.name: file.read_bytes() for file in out.iterdir()}
     with pytest.raises(InputError, match="was begun with other images or sides"):
         build.build(listing, out, SIDE - 8)
-    train, test, classes = listing
+    train = listing[0]
     train.items[0].write_bytes(train.items[1].read_bytes())
     with pytest.raises(InputError, match="was begun with other images or sides"):
-        build.build((train, test, classes), out, SIDE)
+        build.build(images.folder(tmp_path / "tree"), out, SIDE)
     assert {file.name: file.read_bytes() for file in out.iterdir()} == before
     (out / "manifest.json").unlink()
     with pytest.raises(InputError, match="holds tars of unknown images"):

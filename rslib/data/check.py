@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ import torch
 from PIL import Image
 from torchcodec.decoders import decode_jpeg
 
-from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
+from rslib.data.remember import remembered
 from rslib.machine import cores
 
 CHUNK = 10_000  # files decoded between two looks at the clock
@@ -63,50 +62,54 @@ def named(item):
         raise UnreadableImage(f"{name} cannot be read ({error}); repair or remove it") from error
 
 
-def check(splits, cache_dir, report):
+def check(splits, classes, about, cache_dir, report):
     """Decode every file once: drop and name unreadable ones, keep small sets in memory.
 
-    Returns the splits and, for each, what its images hold: [name, label, digest of the file].
+    about: plain data that tells these splits from others; the outcome of a large set is remembered
+    by it. Returns the splits, and the SHA-256 of the classes and of all names, labels and contents.
     """
-    stored = [item for images in splits.values() for item in images.items]
-    files = [item for item in stored if not isinstance(item, torch.Tensor)]
-    keep = _is_small(files)
-    if keep or not cache_dir:
-        read = _read_all(files, keep, report)
+    if _is_small(splits.values()):
+        read = {name: _read_all(images.items, True, report) for name, images in splits.items()}
+        found = outcome(splits, classes, read)
+        splits = {
+            name: replace(images, items=[item for item, _ in read[name]])
+            for name, images in splits.items()
+        }
     else:
-        read = _read_once(files, Path(cache_dir), report)
-    _judge([file for file, (_, digest) in read.items() if digest is None], len(files), report)
-    good, contents = {}, []
+        found = remembered(cache_dir, "checked", about, lambda: _read_once(splits, classes, report))
+    bad = [images.items[p] for name, images in splits.items() for p in found[name].tolist()]
+    _judge(bad, sum(map(len, splits.values())), report)
+    good = {name: without(images, found[name]) for name, images in splits.items()}
+    return good, str(found["sha256"])
+
+
+def outcome(splits, classes, read):
+    """{"sha256": of all that is good, name of a split: positions of what is not}, as arrays."""
+    contents, bad = [], {}
     for name, images in splits.items():
-        tensors = [isinstance(item, torch.Tensor) for item in images.items]
-        pairs = [
-            (item, digest_of(item)) if tensor else read[item]
-            for item, tensor in zip(images.items, tensors, strict=True)
-        ]
-        kept = [position for position, (_, digest) in enumerate(pairs) if digest is not None]
-        good[name] = images.take(kept)
-        if keep:
-            good[name] = replace(good[name], items=[pairs[p][0] for p in kept])
-        rows = [[images.names[p], images.labels[p], pairs[p][1]] for p in kept]
-        contents.append([name, rows])
-    return good, contents
+        rows = zip(images.names, images.labels.tolist(), read[name], strict=True)
+        rows = [[called, label, digest] for called, label, (_, digest) in rows]
+        bad[name] = np.flatnonzero([digest is None for *_, digest in rows])
+        contents.append([name, [row for row in rows if row[-1] is not None]])
+    return {"sha256": np.array(sha256([classes, contents])), **bad}
+
+
+def without(images, positions):
+    """The images but those; the very same where there are none."""
+    kept = np.setdiff1d(np.arange(len(images)), positions) if len(positions) else None
+    return images if kept is None else images.take(kept)
 
 
 def digest_of(pixels):
     return hashlib.sha256(pixels.numpy().tobytes()).hexdigest()[:16]
 
 
-def _is_small(files):
+def _is_small(splits):
     """Do the files, decoded, fit in memory? By their sizes, then by what their headers say."""
-    if sum(map(_size, files)) > SMALL_FILES:
+    stored = [images.items for images in splits if not images.in_memory]
+    if sum(int(items.sizes.sum()) for items in stored) > SMALL_FILES:
         return False
-    return sum(map(_pixel_bytes, files)) <= SMALL_PIXELS
-
-
-def _size(item):
-    if not isinstance(item, Path):
-        return item.length
-    return item.stat().st_size if item.exists() else 0
+    return sum(_pixel_bytes(item) for items in stored for item in items) <= SMALL_PIXELS
 
 
 def content_of(item):
@@ -121,49 +124,34 @@ def _pixel_bytes(file):
         return 0  # it takes no memory; decoding will count and name it
 
 
-def _read_once(files, cache_dir, report):
-    """_read_all of a large set, remembered by the names, sizes and times of its files."""
-    stats = [stamp(item) for item in files]
-    remembered = cache_dir / f"checked-{sha256(stats)[:16]}.json"
-    if remembered.exists():
-        return {
-            f: (f, digest)
-            for f, digest in zip(files, json.loads(remembered.read_text()), strict=True)
-        }
-    report(f"decoding all {len(files):,} images once; the outcome is remembered")
-    read = _read_all(files, False, report)
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(remembered, json.dumps([read[f][1] for f in files]).encode())
-    return read
+def _read_once(splits, classes, report):
+    total = sum(map(len, splits.values()))
+    report(f"decoding all {total:,} images once; the outcome is remembered")
+    read = {name: _read_all(images.items, False, report) for name, images in splits.items()}
+    return outcome(splits, classes, read)
 
 
-def stamp(item):
-    """What tells that an item is not what it was: name, size, time, and a slice's place."""
-    file, *place = (item,) if isinstance(item, Path) else item
-    if not file.exists():
-        return str(file)
-    return str(file), file.stat().st_size, file.stat().st_mtime_ns, *place
-
-
-def _read_all(files, keep, report):
-    """{file: (image or file, digest)}; the digest of an unreadable file is None."""
-    read, begin = {}, time.monotonic()
+def _read_all(items, keep, report):
+    """[(image, or None if it is not to be kept, digest)]; [(item, None)] of an unreadable one."""
+    if isinstance(items, list):
+        return [(image, digest_of(image)) for image in items]
+    read, begin = [], time.monotonic()
     with ThreadPoolExecutor(cores()) as pool:  # Pillow decodes outside the interpreter's lock
-        for start in range(0, len(files), CHUNK):
-            chunk = files[start : start + CHUNK]
-            read.update(zip(chunk, pool.map(lambda f: _read(f, keep), chunk), strict=True))
+        for start in range(0, len(items), CHUNK):
+            chunk = items.take(range(start, min(start + CHUNK, len(items))))
+            read += pool.map(lambda item: _read(item, keep), chunk)
             if time.monotonic() - begin > 60:
-                report(f"{len(read):,} of {len(files):,} images decoded")
+                report(f"{len(read):,} of {len(items):,} images decoded")
                 begin = time.monotonic()
     return read
 
 
-def _read(path, keep):
+def _read(item, keep):
     try:
-        image = decode(path)
-        return image if keep else path, hashlib.sha256(content_of(path)).hexdigest()[:16]
+        image = decode(item)
+        return image if keep else None, hashlib.sha256(content_of(item)).hexdigest()[:16]
     except UnreadableImage:
-        return path, None
+        return item, None
 
 
 def _judge(unreadable, total, report):

@@ -5,6 +5,7 @@ every file is the published one.
 """
 
 import tarfile
+import tempfile
 from pathlib import Path
 
 import torch
@@ -43,5 +44,8 @@ def unpack(reader, root):
         raise InputError(f"{root} has neither {reader.base_folder}/ nor {reader.filename}")
     if not check_integrity(archive, reader.tgz_md5):
         raise InputError(f"{archive} is not the published archive; fetch it again")
-    with tarfile.open(archive) as opened:
-        opened.extractall(root, filter="data")
+    # only what is whole gets the name that is looked for
+    with tempfile.TemporaryDirectory(dir=root, prefix="unpacking-") as draft:
+        with tarfile.open(archive) as opened:
+            opened.extractall(draft, filter="data")
+        (Path(draft) / reader.base_folder).rename(root / reader.base_folder)

@@ -8,17 +8,13 @@
 import pickle
 import re
 import struct
-from pathlib import Path
 
 import numpy as np
 from torchvision.datasets import imagenet as published
 
 from rslib.config import InputError
-from rslib.data import tfrecord
-from rslib.data.shards import PARTS, Slices, numbered, remembered
-
-WNID = re.compile(r"n\d{8}")
-
+from rslib.data import folders, tfrecord
+from rslib.data.shards import PARTS, index, numbered
 
 # what torchvision's readers raise for files that are not theirs
 UNREADABLE = (RuntimeError, OSError, EOFError, pickle.UnpicklingError, ValueError, struct.error)
@@ -50,16 +46,20 @@ def flat_validation(root, classes):
             f"{root / published.META_FILE} or {DEVKIT} can not be read; remove the first, and "
             "fetch the second again"
         ) from error
-    names, labels = [], []
-    for file in sorted((root / "val").iterdir()):
-        if not (match := VALIDATION.fullmatch(file.name)):
+    known = {name: label for label, name in enumerate(classes)}
+    rows, labels = [], []
+    for row in folders.below(root, "val"):
+        if not (match := VALIDATION.fullmatch(row[0].removeprefix("val/"))):
             continue
         number = int(match[1])
-        if not 1 <= number <= len(answers) or answers[number - 1] not in classes:
-            raise InputError(f"{file}: the devkit has no answer of train/'s classes for it")
-        names.append(f"val/{file.name}")
-        labels.append(classes.index(answers[number - 1]))
-    return names, labels, [root / name for name in names]
+        if not 1 <= number <= len(answers) or answers[number - 1] not in known:
+            raise InputError(
+                f"{root / row[0]}: the devkit has no answer of train/'s classes for it"
+            )
+        rows.append(row)
+        labels.append(known[answers[number - 1]])
+    names, files = folders.columns(root, rows)
+    return names, np.array(labels, dtype=np.int64), files
 
 
 def sharded(root):
@@ -82,48 +82,21 @@ def from_records(root, cache_dir=None, report=print):
     The first look at them takes a minute or so; it is remembered in cache_dir, by the names, sizes
     and times of the files. Raises InputError where shards are damaged or labels do not fit.
     """
-    files = sharded(root)
-    found = {part: index(part, shards, cache_dir, report) for part, shards in files.items()}
-    classes = class_names(found["train"], root)
-    parts = {}
-    for part, held in found.items():
-        known = dict(zip(classes, range(len(classes)), strict=True))
-        if set(held["labels"]) - set(known.values()) or held["synsets"].items() - known.items():
+    parts, synsets = {}, {}
+    for part, files in sharded(root).items():
+        parts[part], synsets[part] = index(part, files, tfrecord.records, cache_dir, report)
+    classes = class_names(synsets["train"], root)
+    known = {name: label for label, name in enumerate(classes)}
+    for part, (_, labels, _) in parts.items():
+        if set(labels.tolist()) - set(known.values()) or synsets[part].items() - known.items():
             raise InputError(f"{root}: {part} has labels that do not follow train's classes")
-        where = np.array(held["where"], dtype=np.int64).reshape(-1, 3)
-        parts[part] = held["names"], held["labels"], Slices(files[part], where)
     return parts, classes
 
 
-def index(part, files, cache_dir, report):
-    """{"names", "labels", "synsets", "where"} of all records, in the order of the shards."""
-    return remembered(files, cache_dir, lambda: listed(part, files, report))
-
-
-def listed(part, files, report):
-    report(f"listing {len(files)} shards of {part}; the outcome is remembered")
-    held = {"names": [], "labels": [], "synsets": {}, "where": []}
-    for number, file in enumerate(files):
-        for record in tfrecord.records(file):
-            held["names"].append(f"{part}/{record.name or len(held['names'])}")
-            held["labels"].append(record.label)
-            held["where"].append((number, record.offset, record.length))
-            wnid = record.synset or wnid_of(record.name)
-            if wnid and held["synsets"].setdefault(wnid, record.label) != record.label:
-                raise InputError(f"{file}: {wnid} has labels {held['synsets'][wnid]} and others")
-    return held
-
-
-def wnid_of(name):
-    """The class in a training image's name, n01440764_10026.JPEG; None if there is none."""
-    match = WNID.match(Path(name).name)
-    return match[0] if match else None
-
-
-def class_names(train, root):
+def class_names(synsets, root):
     """wnids in the order of labels. Raises InputError where that is not their sorted order."""
-    classes = sorted(train["synsets"])
-    wrong = [wnid for place, wnid in enumerate(classes) if train["synsets"][wnid] != place]
+    classes = sorted(synsets)
+    wrong = [wnid for place, wnid in enumerate(classes) if synsets[wnid] != place]
     if not classes or wrong:
         first = f", first {wrong[0]}" if wrong else ""
         raise InputError(

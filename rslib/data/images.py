@@ -4,7 +4,6 @@ The manifest's hash covers the content of every image that is used.
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +12,13 @@ import torch
 
 from rslib import paths
 from rslib.config import InputError, sha256, suggest
-from rslib.data import cifar, imagenet, tars
-from rslib.data.check import UNREADABLE_BUDGET, check, decode
-from rslib.data.shards import Slices
-from rslib.data.splits import balanced, split
+from rslib.data import cifar, folders, imagenet, tars
+from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
+from rslib.data.columns import Files, Names, Slices
+from rslib.data.remember import remembered
+from rslib.data.splits import split
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 IMAGENET_COUNTS = (1_281_167, 50_000)
 EMBEDDED_SHA256 = {
     "train_images": "07f278b37f989aac890c8362b8fa9ea0efd1a58669095cdd338fa021f2df6572",
@@ -32,32 +31,39 @@ EMBEDDED_SHA256 = {
 
 @dataclass(frozen=True)
 class Images:
-    """One split. ``items``: uint8 tensors (3, H, W), or files and `Slices` of files, which are
-    decoded when asked for."""
+    """One split. labels: int64 (N,). ``items``: uint8 tensors (3, H, W), or `Files` and `Slices` of
+    files, which are decoded when asked for."""
 
-    names: list
-    labels: list
-    items: list | Slices
+    names: list | Names
+    labels: np.ndarray
+    items: list | Files | Slices
 
     def __len__(self):
         return len(self.labels)
 
     def take(self, positions):
-        names, labels = ([column[p] for p in positions] for column in (self.names, self.labels))
-        return Images(names, labels, taken(self.items, positions))
+        return Images(
+            taken(self.names, positions), self.labels[positions], taken(self.items, positions)
+        )
+
+    def digest(self):
+        """What tells these images from others, without reading files: by their sizes and times."""
+        items = [digest_of(item) for item in self.items] if self.in_memory else self.items.digest()
+        names = self.names if isinstance(self.names, list) else self.names.digest()
+        return sha256([names, hashlib.sha256(self.labels.tobytes()).hexdigest(), items])
 
     @property
     def in_memory(self):
-        return all(isinstance(item, torch.Tensor) for item in self.items)
+        return isinstance(self.items, list)
 
     def image(self, position):
         item = self.items[position]
         return item if isinstance(item, torch.Tensor) else decode(item)
 
 
-def taken(items, positions):
-    """Some of a column of images, in the kind that it is."""
-    return items.take(positions) if isinstance(items, Slices) else [items[p] for p in positions]
+def taken(column, positions):
+    """Some of a column, in the kind that it is."""
+    return [column[p] for p in positions] if isinstance(column, list) else column.take(positions)
 
 
 @dataclass(frozen=True)
@@ -80,15 +86,22 @@ def open_images(data, listing, cache_dir=None, report=print):
     train, test, classes = listing
     if data.dataset == "imagenet":
         _count_imagenet(len(train), len(test), data, report)
-    (minival, train), held_out = split(train, data)
-    if data.test_images:
-        test = test.take(balanced(test, data.test_images, "test"))
-    splits = {"train": train, "minival": minival, "test": test}
-    splits, contents = check(splits, cache_dir, report)
+    about = None
+    if cache_dir and not train.in_memory:
+        wanted = data.train_images, data.minival_images, data.test_images, data.subset
+        about = [train.digest(), test.digest(), classes, wanted]
+    # fewer are split in no time
+    kept_in = cache_dir if len(train) > CHUNK else None
+    chosen = remembered(kept_in, "split", about, lambda: split(train, test, data))
+    parts = {"train": train, "minival": train, "test": test}
+    splits = {name: images.take(chosen[name]) for name, images in parts.items()}
+    splits, content = check(splits, classes, about, cache_dir, report)
     counts = {name: len(images) for name, images in splits.items()}
-    manifest = {"classes": len(classes), **counts, "sha256": sha256([classes, contents])}
-    if held_out:
-        manifest["minival_by"] = held_out
+    manifest = {"classes": len(classes), **counts, "sha256": content}
+    if how := str(chosen["minival_by"]):
+        manifest["minival_by"] = how
+    if built := tars.built(train):
+        manifest["built"] = built
     return ImageSet(**splits, classes=classes, manifest=manifest)
 
 
@@ -151,7 +164,7 @@ def embedded():
         grey = np.pad(arrays[f"{part}_images"], ((0, 0), (2, 2), (2, 2)))
         items = list(torch.from_numpy(grey)[:, None].expand(-1, 3, -1, -1).contiguous())
         names = [f"{part}/{position}" for position in positions]
-        splits.append(Images(names, arrays[f"{part}_labels"].tolist(), items))
+        splits.append(Images(names, arrays[f"{part}_labels"].astype(np.int64), items))
     return *splits, classes
 
 
@@ -179,7 +192,7 @@ def published_cifar(name, root):
         raise InputError(f"{name} is not found: set data_dir, or RSLIB_DATA, to its folder")
     train, test, classes = cifar.parts(name, root)
     splits = [
-        Images([f"{part}/{place}" for place in range(len(labels))], labels, list(pixels))
+        Images([f"{part}/{place}" for place in range(len(labels))], np.array(labels), list(pixels))
         for part, (pixels, labels) in (("train", train), ("test", test))
     ]
     return *splits, classes
@@ -190,13 +203,13 @@ def folder(root, test_names=("test", "val")):
     if not root.is_dir():
         raise InputError(f"data_dir {root} does not exist; give a folder with train/ and val/")
     # ImageNet's own test/ has images without labels, so without class folders
-    test_name = next((name for name in test_names if _classes(root / name)), None)
-    found = {"train": _classes(root / "train"), "/ or ".join(test_names): test_name}
+    test_name = next((name for name in test_names if folders.classes_of(root / name)), None)
+    found = {"train": folders.classes_of(root / "train"), "/ or ".join(test_names): test_name}
     for part, there in found.items():
         if not there:
             raise InputError(f"{root} has no {part}/ with one folder of images for each class")
-    train, classes = _tree(root, "train")
-    test, test_classes = _tree(root, test_name)
+    train, classes = labelled(root, "train")
+    test, test_classes = labelled(root, test_name)
     if len(classes) < 2:
         raise InputError(f"{root}/train has {len(classes)} class; classification needs two")
     for part, has, other in (("train", classes, test_classes), (test_name, test_classes, classes)):
@@ -207,30 +220,7 @@ def folder(root, test_names=("test", "val")):
 
 def labelled(root, part):
     """(images, class names) of ``<root>/<part>/<class>/*``, undecoded."""
-    if not _classes(root / part):
+    if not folders.classes_of(root / part):
         raise InputError(f"{root} has no {part}/ with one folder of images for each class")
-    return _tree(root, part)
-
-
-def _classes(folder):
-    """Names of the class folders, in order; hidden ones, as editors make them, are none."""
-    if not folder.is_dir():
-        return []
-    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and e.name[0] != ".")
-
-
-def _tree(root, part):
-    classes = _classes(root / part)
-    names, labels = [], []
-    for label, name in enumerate(classes):
-        files = sorted(
-            Path(base, file).relative_to(root).as_posix()
-            for base, _, found in os.walk(root / part / name)
-            for file in found
-            if Path(file).suffix.lower() in SUFFIXES and not file.startswith(".")
-        )
-        if not files:
-            raise InputError(f"{root / part / name} holds no image; fill or remove the folder")
-        names += files
-        labels += [label] * len(files)
-    return Images(names, labels, [root / name for name in names]), classes
+    found, classes = folders.tree(root, part)
+    return Images(*found), classes

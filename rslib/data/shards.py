@@ -1,55 +1,29 @@
 """Images that lie in large files: where each one begins, and how long it is."""
 
-import json
 import mmap
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from rslib.atomic import write_atomically
-from rslib.config import InputError, sha256
+from rslib.config import InputError
+from rslib.data.columns import Names, Slices, stamp
+from rslib.data.remember import remembered
 
 PARTS = {"train": ("train",), "val": ("validation", "val")}  # and how they are called in names
 # train-00003-of-01024, imagenet2012-validation.tfrecord-00000-of-00064, val-000012-of-000050.tar
 NUMBERED = re.compile(r"(train|validation|val|test)\b.*-(\d+)-of-(\d+)(\.tar)?$")
 
 
-class Slice(NamedTuple):
-    """One image's bytes within a file."""
+class Entry(NamedTuple):
+    """An image in a shard. offset, length: of its bytes in the file; label counts from 0."""
 
-    file: Path
+    name: str
+    label: int
     offset: int
     length: int
-
-    def read(self):
-        with open(self.file, "rb") as opened:
-            opened.seek(self.offset)
-            return opened.read(self.length)
-
-
-@dataclass(frozen=True)
-class Slices:
-    """A column of `Slice`s, kept as numbers: a million of them take 24 MB.
-
-    where: int64 (N, 3): the file's place in files, offset, length.
-    """
-
-    files: list
-    where: np.ndarray
-
-    def __len__(self):
-        return len(self.where)
-
-    def __getitem__(self, position):
-        file, offset, length = self.where[position].tolist()
-        return Slice(self.files[file], offset, length)
-
-    def take(self, positions):
-        return Slices(self.files, self.where[np.asarray(positions, dtype=np.int64)])
+    synset: str | None = None
 
 
 def numbered(root, part, suffix=""):
@@ -74,17 +48,38 @@ def numbered(root, part, suffix=""):
     return []
 
 
-def remembered(files, cache_dir, look):
-    """What look() finds in files, as JSON keeps it; kept in cache_dir until one of them changes."""
-    if not cache_dir:
-        return look()
-    stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    kept = cache_dir / f"index-{sha256(stats)[:16]}.json"
-    if not kept.exists():
-        found = json.dumps(look())
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        write_atomically(kept, found.encode())
-    return json.loads(kept.read_text())
+def index(part, files, entries, cache_dir, report):
+    """((names, labels, Slices), {synset: label}) of a part's shards, in their order.
+
+    entries: gives the `Entry`s of a shard. It is called once; the outcome is remembered in
+    cache_dir, by the names, sizes and times of the files. Raises InputError.
+    """
+    about = [part, [stamp(file) for file in files]]
+    held = remembered(cache_dir, "index", about, lambda: listed(part, files, entries, report))
+    names = Names(held["text"], held["names"])
+    columns = names, held["labels"], Slices(files, held["where"])
+    return columns, dict(zip(held["synsets"].tolist(), held["numbers"].tolist(), strict=True))
+
+
+def listed(part, files, entries, report):
+    report(f"listing {len(files)} shards of {part}; the outcome is remembered")
+    names, numbers, synsets = [], [], {}
+    for place, file in enumerate(files):
+        for entry in entries(file):
+            names.append(f"{part}/{entry.name or len(names)}")
+            numbers.append((entry.label, place, entry.offset, entry.length))
+            known = synsets.setdefault(entry.synset, entry.label) if entry.synset else entry.label
+            if known != entry.label:
+                raise InputError(f"{file}: {entry.synset} has labels {known} and others")
+    names, numbers = Names.of(names), np.array(numbers, dtype=np.int64).reshape(-1, 4)
+    return {
+        "text": names.text,
+        "names": names.where,
+        "labels": numbers[:, 0].copy(),
+        "where": numbers[:, 1:].copy(),
+        "synsets": np.array(list(synsets), dtype=str),
+        "numbers": np.array(list(synsets.values()), dtype=np.int64),
+    }
 
 
 @contextmanager

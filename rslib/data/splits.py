@@ -5,36 +5,40 @@ import hashlib
 import numpy as np
 
 from rslib.config import InputError
-from rslib.data.shards import Slices
+from rslib.data.columns import Slices
 
 # the authors' minival: 20 of ImageNet's 1,024 shards, which hold 25,022 images or a few more
 SHARDS, HELD_OUT_SHARDS, PAPERS_MINIVAL = 1024, 20, 25_022
 
 
-def split(train, data):
-    """((minival, train), how): disjoint, the same whenever and wherever it is made.
+def split(train, test, data):
+    """{"train", "minival", "test": positions, int64, "minival_by": how}: the same wherever made.
 
     Class-balanced, by a hash of names; how then is "". But all of ImageNet in its 1,024 shards
     gives the authors' own minival: the first 20 of them.
     """
     in_shards = isinstance(train.items, Slices) and len(train.items.files) == SHARDS
     if in_shards and data.minival_images == PAPERS_MINIVAL and not data.train_images:
-        return by_shards(train), f"shards 0 to {HELD_OUT_SHARDS - 1} of {SHARDS}"
-    return by_hash(train, data), ""
+        minival, rest = by_shards(train)
+        how = f"shards 0 to {HELD_OUT_SHARDS - 1} of {SHARDS}"
+    else:
+        minival, rest = by_hash(train, data)
+        how = ""
+    tested = balanced(test, data.test_images, "test") if data.test_images else np.arange(len(test))
+    return {"train": rest, "minival": minival, "test": tested, "minival_by": np.array(how)}
 
 
 def by_shards(train):
-    """Raises InputError where the first shards hold few of the classes: then nothing was shuffled,
-    as by an older script of Google's."""
-    shard = train.items.where[:, 0]
-    minival = train.take(np.flatnonzero(shard < HELD_OUT_SHARDS).tolist())
-    covered, classes = len(set(minival.labels)), len(set(train.labels))
+    """(minival, the rest). Raises InputError where the first shards hold few of the classes: then
+    nothing was shuffled, as by an older script of Google's."""
+    held_out = train.items.where[:, 0] < HELD_OUT_SHARDS
+    covered, classes = (len(np.unique(labels)) for labels in (train.labels[held_out], train.labels))
     if covered < 0.9 * classes:
         raise InputError(
             f"the first {HELD_OUT_SHARDS} shards hold {covered} of {classes} classes, so the "
             "images were not shuffled; write the shards again, or use the folders"
         )
-    return minival, train.take(np.flatnonzero(shard >= HELD_OUT_SHARDS).tolist())
+    return np.flatnonzero(held_out), np.flatnonzero(~held_out)
 
 
 def by_hash(train, data):
@@ -45,11 +49,10 @@ def by_hash(train, data):
             f"holds out {data.minival_images} as minival; add images, or choose a smaller scale"
         )
     held_out = balanced(train, data.minival_images, "minival")
-    rest = train.take(sorted(set(range(len(train))) - set(held_out)))
-    kept = range(len(rest))
+    rest = np.setdiff1d(np.arange(len(train)), held_out)
     if data.train_images:
-        kept = balanced(rest, data.train_images, f"train-{data.subset}")
-    return train.take(held_out), rest.take(kept)
+        rest = rest[balanced(train.take(rest), data.train_images, f"train-{data.subset}")]
+    return held_out, rest
 
 
 def balanced(images, count, salt):
@@ -57,14 +60,12 @@ def balanced(images, count, salt):
 
     Each class is ordered by the SHA-256 of "<salt>/<name>", then the classes take turns.
     """
-    classes = {}
-    for position, label in enumerate(images.labels):
-        classes.setdefault(label, []).append(position)
-    turns = []
-    for label, positions in classes.items():
-        ranked = sorted(positions, key=lambda p: _rank(f"{salt}/{images.names[p]}"))
-        turns += [(turn, label, position) for turn, position in enumerate(ranked)]
-    return sorted(position for _, _, position in sorted(turns)[:count])
+    ranks = b"".join(_rank(f"{salt}/{name}") for name in images.names)
+    words = np.frombuffer(ranks, dtype=">u8").reshape(-1, 4).T.astype(np.uint64)
+    order = np.lexsort((*words[::-1], images.labels))  # sorts by the last key first
+    labels = images.labels[order]
+    turns = np.arange(len(order)) - np.searchsorted(labels, labels)
+    return np.sort(order[np.lexsort((order, labels, turns))[:count]])
 
 
 def _rank(name):

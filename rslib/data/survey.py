@@ -5,13 +5,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL.ExifTags import Base
 
 from rslib.config import InputError
-from rslib.data import tfrecord
+from rslib.data import tars, tfrecord
 from rslib.data.check import CHUNK, UnreadableImage, opened
-from rslib.data.shards import Slices
+from rslib.data.columns import Slices
 from rslib.data.splits import balanced
 from rslib.machine import cores
 
@@ -30,16 +31,14 @@ def survey(listing, sample=0, report=print):
     for part, images in (("training", train), ("test", test)):
         if not len(images):
             raise InputError(f"there are no {part} images")
-        each = sorted(Counter(images.labels).values())
+        each = sorted(Counter(images.labels.tolist()).values())
         report(f"{part}: {len(images):,} images, {each[0]:,} to {each[-1]:,} of each class")
         if isinstance(images.items, Slices):
-            checked = [file for file in images.items.files if file.suffix != ".tar"]
-            for file in checked:
-                tfrecord.verify(file)
-            if checked:
-                report(f"  the checksums of {len(checked):,} shards are right")
-        chosen = balanced(images, sample, "check") if sample else range(len(images))
-        unreadable += look(images, list(chosen), report)
+            for file in images.items.files:
+                (tars if file.suffix == ".tar" else tfrecord).verify(file)
+            report(f"  the checksums of {len(images.items.files):,} shards are right")
+        chosen = balanced(images, sample, "check") if sample else np.arange(len(images))
+        unreadable += look(images, chosen.tolist(), report)
     return unreadable
 
 

@@ -3,6 +3,7 @@
 Beside them lies manifest.json, which names the classes. `rslib.data.build` writes such a folder.
 """
 
+import hashlib
 import json
 import tarfile
 from pathlib import PurePosixPath
@@ -10,7 +11,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from rslib.config import InputError
-from rslib.data.shards import PARTS, Slices, numbered, remembered
+from rslib.data.columns import Slices
+from rslib.data.shards import PARTS, Entry, index, numbered
 
 MANIFEST = "manifest.json"
 IMAGES = (".jpg", ".jpeg", ".png")
@@ -28,43 +30,55 @@ def from_tars(root, cache_dir=None, report=print):
     A tar that holds anything but plain files below itself is refused whole.
     """
     files = sharded(root)
-    if not (root / MANIFEST).is_file():
-        raise InputError(f"{root} has tars, but no {MANIFEST} that names their classes")
-    try:
-        manifest = json.loads((root / MANIFEST).read_text())
-        classes, counts = list(manifest["classes"]), dict(manifest["counts"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{root / MANIFEST} names no classes and counts; build again") from error
+    classes, counts, _ = manifest_of(root)
     parts = {}
     for part, shards in files.items():
-        held = remembered(shards, cache_dir, lambda p=part, s=shards: listed(p, s, classes, report))
-        if len(held["labels"]) != counts.get(part):
+        parts[part], _ = index(part, shards, members, cache_dir, report)
+        names, labels, places = parts[part]
+        if len(labels) != counts.get(part):
             raise InputError(
-                f"{root} holds {len(held['labels'])} images of {part}, and {counts.get(part)} were "
+                f"{root} holds {len(labels)} images of {part}, and {counts.get(part)} were "
                 "built; build again"
             )
-        where = np.array(held["where"], dtype=np.int64).reshape(-1, 3)
-        parts[part] = held["names"], held["labels"], Slices(shards, where)
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+        if len(wrong):
+            file, name, label = places[wrong[0]].file, names[wrong[0]], labels[wrong[0]]
+            raise InputError(f"{file}: {name} has the label {label} of {len(classes)} classes")
     if len(parts) < 2:
         raise InputError(f"{root} has tars of {next(iter(parts))} alone; it needs train and val")
     return parts, classes
 
 
-def listed(part, files, classes, report):
-    report(f"listing {len(files)} tars of {part}; the outcome is remembered")
-    held = {"names": [], "labels": [], "where": []}
-    for number, file in enumerate(files):
-        for key, label, offset, length in members(file):
-            if not 0 <= label < len(classes):
-                raise InputError(f"{file}: {key} has the label {label} of {len(classes)} classes")
-            held["names"].append(f"{part}/{key}")
-            held["labels"].append(label)
-            held["where"].append((number, offset, length))
-    return held
+def manifest_of(root):
+    """(classes, images of each part, what else manifest.json says). Raises InputError."""
+    if not (root / MANIFEST).is_file():
+        raise InputError(f"{root} has tars, but no {MANIFEST} that names their classes")
+    try:
+        held = json.loads((root / MANIFEST).read_text())
+        return list(held["classes"]), dict(held["counts"]), held
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{root / MANIFEST} names no classes and counts; build again") from error
+
+
+def built(images):
+    """{"side", "quality"} that images were encoded anew with; empty where they were not."""
+    if not isinstance(images.items, Slices) or images.items.files[0].suffix != ".tar":
+        return {}
+    *_, held = manifest_of(images.items.files[0].parent)
+    return {name: held[name] for name in ("side", "quality") if name in held}
+
+
+def verify(file):
+    """Read all of a tar. Raises InputError where it is not the one that manifest.json names."""
+    *_, held = manifest_of(file.parent)
+    with open(file, "rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    if held.get("shards", {}).get(file.name) != digest:
+        raise InputError(f"{file} has not the SHA-256 in {MANIFEST}; remove it, and build again")
 
 
 def members(file):
-    """[(key, label, offset, length)] of a tar's images, in its order."""
+    """The `Entry`s of a tar, in its order."""
     images, labels = {}, {}
     try:
         with tarfile.open(file, "r:") as opened:
@@ -85,7 +99,7 @@ def members(file):
     for key, (offset, length) in images.items():
         if key not in labels or offset + length > size:
             raise InputError(f"{file}: {key} has no label, or is not whole; build it again")
-    return [(key, labels[key], *place) for key, place in images.items()]
+    return [Entry(key, labels[key], *place) for key, place in images.items()]
 
 
 def label_of(content, file, key):

@@ -5,14 +5,16 @@ The data is a tf.train.Example: a protocol buffer of named features. Only length
 images themselves are not read before they are asked for.
 """
 
+import re
 import struct
 from typing import NamedTuple
 
 import google_crc32c
 
 from rslib.config import InputError
-from rslib.data.shards import mapped
+from rslib.data.shards import Entry, mapped
 
+WNID = re.compile(r"n\d{8}")
 HEADER, FOOTER = 12, 4
 TEXT, WHOLE = 1, 3  # a Feature's fields: bytes_list and int64_list
 
@@ -38,25 +40,15 @@ class Damaged(InputError):
     """A file that is no whole sequence of records."""
 
 
-class Record(NamedTuple):
-    """offset, length: of the encoded image within its file. label counts from 0."""
-
-    offset: int
-    length: int
-    label: int
-    name: str
-    synset: str | None
-
-
 def records(file):
-    """Yield the `Record`s of a shard. Raises Damaged, InputError for keys of neither style."""
+    """Yield the `Entry`s of a shard. Raises Damaged, InputError for keys of neither style."""
     with mapped(file) as data:
         for begin, end in frames(data, file):
             try:
                 features = example(data, begin, end)
             except (IndexError, KeyError, ValueError, TypeError) as error:
                 raise Damaged(f"{file}: the record at byte {begin} is no Example") from error
-            yield record_of(features, data, file)
+            yield entry_of(features, data, file)
 
 
 def frames(data, file):
@@ -91,21 +83,28 @@ def masked(content):
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def record_of(features, data, file):
+def entry_of(features, data, file):
     for style in STYLES:
         if style.image in features and style.label in features:
             image, text = features[style.image], features.get(style.name)
             if not isinstance(image, tuple) or not isinstance(features[style.label], int):
                 raise Damaged(f"{file}: {style.image} is no bytes, or {style.label} no number")
             synset = features.get(style.synset)
-            return Record(
+            name = words(data, text) if text else ""
+            return Entry(
+                name=name,
+                label=features[style.label] - style.first,
                 offset=image[0],
                 length=image[1] - image[0],
-                label=features[style.label] - style.first,
-                name=words(data, text) if text else "",
-                synset=words(data, synset) if synset else None,
+                synset=words(data, synset) if synset else wnid_of(name),
             )
     raise InputError(f"{file} has the keys {sorted(features)[:6]}; ImageNet's are others")
+
+
+def wnid_of(name):
+    """The class in a training image's name, n01440764_10026.JPEG; None if there is none."""
+    match = WNID.match(name.rpartition("/")[2])
+    return match[0] if match else None
 
 
 def words(data, where):
