@@ -125,6 +125,18 @@ def test_tars_built_of_imagenet_are_imagenet_too(tmp_path, monkeypatch):
     assert not paths.is_imagenet(root) and paths.imagenet_dir() is None
 
 
+def test_built_tars_keep_names_and_so_minival(layout, tmp_path):
+    root, _ = layout
+    listing = images.source("imagenet", str(root), **QUIET)
+    build.build(listing, tmp_path / "built", 16, lambda line: None)
+    again = images.source("imagenet", str(tmp_path / "built"), **QUIET)
+    assert sorted(again[0].names) == sorted(listing[0].names)
+    both = [images.open_images(data(), held, report=lambda line: None) for held in (listing, again)]
+    for split in ("train", "minival"):
+        first, second = (sorted(getattr(found, split).names) for found in both)
+        assert first == second
+
+
 def test_only_images_that_were_encoded_anew_say_so(layout):
     root, _ = layout
     listing = images.source("imagenet", str(root), **QUIET)
@@ -177,6 +189,49 @@ def test_shards_in_class_order_have_no_minival(papers_minival, tmp_path):
     write(tmp_path, "tpu", sort=True)
     train, test, _ = images.source("imagenet", str(tmp_path), **QUIET)
     with pytest.raises(InputError, match="the first 1 shards hold 2 of 3 classes, so the images"):
+        splits.split(train, test, data(train_images=0))
+
+
+def named(written, *, each=1):
+    """A line for the first images of each class, in several spellings."""
+    lines = []
+    for label, wnid in enumerate(WNIDS):
+        names = [name for row, name, _ in written["train"] if row == label][:each]
+        lines += [f"train/{wnid}/{name}" if label else name.removesuffix(".JPEG") for name in names]
+    return lines
+
+
+def test_minival_is_what_a_list_names(layout, monkeypatch):
+    root, written = layout
+    monkeypatch.setattr(splits, "PAPERS_MINIVAL", 3)
+    lines = named(written)
+    (root / "minival.txt").write_text("\n".join(lines))
+    listing = images.source("imagenet", str(root), **QUIET)
+    monkeypatch.setattr(images, "IMAGENET_COUNTS", (12, 12))
+    found = images.open_images(data(train_images=0), listing, report=lambda line: None)
+    assert [len(s) for s in (found.train, found.minival)] == [9, 3]
+    stems = sorted(name.rpartition("/")[2].removesuffix(".JPEG") for name in lines)
+    kept = sorted(n.rpartition("/")[2].removesuffix(".JPEG") for n in found.minival.names)
+    assert kept == stems
+    assert found.manifest["minival_by"].startswith("minival.txt, 3 names, sha256 ")
+    subset = images.open_images(data(), listing, report=lambda line: None)
+    assert "minival_by" not in subset.manifest  # it is for all images alone
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: [*lines, "n01440764_99999.JPEG"], "1 names are no training image's, as 'n0"),
+        (lambda lines: [*lines, lines[0]], "names images twice"),
+        (lambda lines: lines[:1], "has images of 1 of 3 classes"),
+    ],
+)
+def test_a_list_that_is_no_minival_is_refused(tmp_path, monkeypatch, change, message):
+    written = write(tmp_path, "tfds")
+    monkeypatch.setattr(splits, "PAPERS_MINIVAL", 3)
+    (tmp_path / "minival.txt").write_text("\n".join(change(named(written))))
+    train, test, _ = images.source("imagenet", str(tmp_path), **QUIET)
+    with pytest.raises(InputError, match=message):
         splits.split(train, test, data(train_images=0))
 
 

@@ -64,7 +64,7 @@ def test_webdataset_reads_the_same(built):
     for file in out.glob("*.tar"):
         theirs = list(webdataset.WebDataset(f"file:{file}", shardshuffle=False))
         ours = tars.members(file)
-        assert [sample["__key__"] for sample in theirs] == [key for key, *_ in ours]
+        assert [sample["txt"].decode() for sample in theirs] == [name for name, *_ in ours]
         for sample, (_, label, offset, length, _) in zip(theirs, ours, strict=True):
             assert int(sample["cls"]) == label
             assert file.read_bytes()[offset : offset + length] == sample["jpg"]

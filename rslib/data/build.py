@@ -101,15 +101,17 @@ def shrink(pixels, side):
 
 
 def packed(images, positions, shrunk):
-    """Bytes of a tar: an image and its label in turn, with nothing of the machine or the day."""
+    """Bytes of a tar: an image, its label and its name in turn, with nothing of the machine or day.
+
+    The name is the one before, below train/ or val/: minival is chosen by it.
+    """
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w") as archive:
         for position, image in zip(positions, shrunk, strict=True):
             key = f"{position:08d}"
-            for suffix, content in (
-                (".jpg", image),
-                (".cls", str(images.labels[position]).encode()),
-            ):
+            name = images.names[position].partition("/")[2].encode("utf-8", "surrogateescape")
+            label = str(images.labels[position]).encode()
+            for suffix, content in ((".jpg", image), (".cls", label), (".txt", name)):
                 member = tarfile.TarInfo(key + suffix)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))

@@ -16,7 +16,7 @@ from rslib.data import cifar, folders, imagenet, tars
 from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
 from rslib.data.columns import Files, Names, Slices
 from rslib.data.remember import remembered
-from rslib.data.splits import split
+from rslib.data.splits import list_beside, split
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
 IMAGENET_COUNTS = (1_281_167, 50_000)
@@ -89,7 +89,8 @@ def open_images(data, listing, cache_dir=None, report=print):
     about = None
     if cache_dir and not train.in_memory:
         wanted = data.train_images, data.minival_images, data.test_images, data.subset
-        about = [train.digest(), test.digest(), classes, wanted]
+        named = list_beside(train)
+        about = [train.digest(), test.digest(), classes, wanted, named and named.read_text()]
     # fewer are split in no time
     kept_in = cache_dir if len(train) > CHUNK else None
     chosen = remembered(kept_in, "split", about, lambda: split(train, test, data))

@@ -1,44 +1,81 @@
 """Which images train, which are minival: class-balanced, and the same wherever they are chosen."""
 
 import hashlib
+from pathlib import PurePosixPath
 
 import numpy as np
 
-from rslib.config import InputError
+from rslib.config import InputError, sha256
 from rslib.data.columns import Slices
 
 # the authors' minival: 20 of ImageNet's 1,024 shards, which hold 25,022 images or a few more
 SHARDS, HELD_OUT_SHARDS, PAPERS_MINIVAL = 1024, 20, 25_022
+LIST = "minival.txt"
 
 
 def split(train, test, data):
     """{"train", "minival", "test": positions, int64, "minival_by": how}: the same wherever made.
 
-    Class-balanced, by a hash of names; how then is "". But all of ImageNet in its 1,024 shards
-    gives the authors' own minival: the first 20 of them.
+    Class-balanced, by a hash of names; how then is "". But where all of ImageNet is asked for, its
+    1,024 shards give the authors' own minival, the first 20 of them, and other layouts the images
+    that `minival.txt` names, if it is there.
     """
+    whole = data.minival_images == PAPERS_MINIVAL and not data.train_images
     in_shards = isinstance(train.items, Slices) and len(train.items.files) == SHARDS
-    if in_shards and data.minival_images == PAPERS_MINIVAL and not data.train_images:
-        minival, rest = by_shards(train)
-        how = f"shards 0 to {HELD_OUT_SHARDS - 1} of {SHARDS}"
+    if whole and in_shards:
+        minival, how = by_shards(train), f"shards 0 to {HELD_OUT_SHARDS - 1} of {SHARDS}"
+    elif whole and (file := list_beside(train)):
+        minival, how = by_list(train, file)
     else:
-        minival, rest = by_hash(train, data)
-        how = ""
+        minival, how = by_hash(train, data), ""
+    rest = np.setdiff1d(np.arange(len(train)), minival)
+    if data.train_images:
+        rest = rest[balanced(train.take(rest), data.train_images, f"train-{data.subset}")]
     tested = balanced(test, data.test_images, "test") if data.test_images else np.arange(len(test))
     return {"train": rest, "minival": minival, "test": tested, "minival_by": np.array(how)}
 
 
 def by_shards(train):
-    """(minival, the rest). Raises InputError where the first shards hold few of the classes: then
-    nothing was shuffled, as by an older script of Google's."""
-    held_out = train.items.where[:, 0] < HELD_OUT_SHARDS
-    covered, classes = (len(np.unique(labels)) for labels in (train.labels[held_out], train.labels))
+    minival = np.flatnonzero(train.items.where[:, 0] < HELD_OUT_SHARDS)
+    remedy = "so the images were not shuffled: write the shards again, or use the folders"
+    refuse_few_classes(train, minival, f"the first {HELD_OUT_SHARDS} shards hold", remedy)
+    return minival
+
+
+def refuse_few_classes(train, minival, what, remedy):
+    """An older script of Google's did not shuffle: its first shards hold a few classes alone."""
+    covered, classes = (len(np.unique(part)) for part in (train.labels[minival], train.labels))
     if covered < 0.9 * classes:
-        raise InputError(
-            f"the first {HELD_OUT_SHARDS} shards hold {covered} of {classes} classes, so the "
-            "images were not shuffled; write the shards again, or use the folders"
-        )
-    return np.flatnonzero(held_out), np.flatnonzero(~held_out)
+        raise InputError(f"{what} {covered} of {classes} classes, {remedy}")
+
+
+def list_beside(train):
+    """The file `minival.txt` in a data set's folder; None if there is none."""
+    if train.in_memory:
+        return None
+    items = train.items
+    folder = items.files[0].parent if isinstance(items, Slices) else items.root
+    folders = (folder, folder.parent) if folder.name == "train" else (folder,)
+    return next((f / LIST for f in folders if (f / LIST).is_file()), None)
+
+
+def by_list(train, file):
+    """(positions of the images that a file names, one a line; how to say so in a result).
+
+    Folders and suffixes do not matter: n01440764_10026.JPEG and train/n01440764/n01440764_10026
+    are the same. Raises InputError where names do not tell images apart.
+    """
+    lines = file.read_text().split()
+    wanted = {PurePosixPath(line).stem for line in lines}
+    stems = (PurePosixPath(name).stem for name in train.names)
+    found = [(position, stem) for position, stem in enumerate(stems) if stem in wanted]
+    if missing := sorted(wanted - {stem for _, stem in found}):
+        raise InputError(f"{file}: {len(missing)} names are no training image's, as {missing[0]!r}")
+    if not len(lines) == len(wanted) == len(found):
+        raise InputError(f"{file} names images twice; every name must stand for one image")
+    minival = np.array([position for position, _ in found], dtype=np.int64)
+    refuse_few_classes(train, minival, f"{file} has images of", "but minival stands for all")
+    return minival, f"{LIST}, {len(found):,} names, sha256 {sha256(sorted(wanted))[:10]}"
 
 
 def by_hash(train, data):
@@ -48,11 +85,7 @@ def by_hash(train, data):
             f"{len(train)} training images are too few: this scale needs {needed}, of which it "
             f"holds out {data.minival_images} as minival; add images, or choose a smaller scale"
         )
-    held_out = balanced(train, data.minival_images, "minival")
-    rest = np.setdiff1d(np.arange(len(train)), held_out)
-    if data.train_images:
-        rest = rest[balanced(train.take(rest), data.train_images, f"train-{data.subset}")]
-    return held_out, rest
+    return balanced(train, data.minival_images, "minival")
 
 
 def balanced(images, count, salt):

@@ -1,4 +1,5 @@
-"""Images in tar files, as WebDataset has them: ``<key>.jpg`` and ``<key>.cls``, the label, in turn.
+"""Images in tar files, as WebDataset has them: ``<key>.jpg``, ``<key>.cls``, the label, and
+``<key>.txt``, the image's name, in turn; without one its key is its name.
 
 Beside them lies manifest.json, which names the classes. `rslib.data.build` writes such a folder.
 """
@@ -79,7 +80,7 @@ def verify(file):
 
 def members(file):
     """The `Entry`s of a tar, in its order."""
-    images, labels = {}, {}
+    images, labels, names = {}, {}, {}
     try:
         with tarfile.open(file, "r:") as opened:
             for member in opened:
@@ -93,13 +94,16 @@ def members(file):
                     images[key] = member.offset_data, member.size
                 elif path.suffix == ".cls":
                     labels[key] = label_of(opened.extractfile(member).read(20), file, key)
+                elif path.suffix == ".txt":
+                    content = opened.extractfile(member).read(4096)
+                    names[key] = content.decode("utf-8", "surrogateescape")
         size = file.stat().st_size
     except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{file} is no whole tar ({error}); build it again") from error
     for key, (offset, length) in images.items():
         if key not in labels or offset + length > size:
             raise InputError(f"{file}: {key} has no label, or is not whole; build it again")
-    return [Entry(key, labels[key], *place) for key, place in images.items()]
+    return [Entry(names.get(key, key), labels[key], *place) for key, place in images.items()]
 
 
 def label_of(content, file, key):
