@@ -116,16 +116,20 @@ def parser():
         "--weights", help="of a named network: .safetensors or .pth; ours, or timm's resnetrs"
     )
     export.add_argument("--resolution", type=number, help="pixels, where Table 7 has several")
-    data = commands.add_parser("data", help="check images on disk, or write smaller ones")
+    data = commands.add_parser("data", help="check images on disk, write smaller ones, time them")
     kinds = data.add_subparsers(dest="kind", required=True)
     check = kinds.add_parser("check", help="count, decode and compare with checksums")
     build = kinds.add_parser("build", help="write tars of smaller JPEGs, for dataset folder")
-    for kind in (check, build):
+    bench = kinds.add_parser("bench", help="images a second, read, decoded and augmented")
+    for kind in (check, build, bench):
         kind.add_argument("dataset", help="folder, imagenet, cifar10, cifar100, fashion-mnist")
         kind.add_argument("data_dir", nargs="?", default="", help="where it lies")
     check.add_argument("--sample", type=number, default=0, help="images of each part; default all")
     build.add_argument("--to", required=True, help="the folder that is written")
     build.add_argument("--side", type=number, required=True, help="of the shorter side, pixels")
+    bench.add_argument("--side", type=number, default=160, help="that training asks for, pixels")
+    bench.add_argument("--workers", type=number, help="loader processes; default all cores but one")
+    bench.add_argument("--sample", type=number, default=1000, help="images that are measured")
     record = commands.add_parser("record", help="copy finished runs to data/results")
     record.add_argument("study", help="table1, figure5, profile, or weights")
     record.add_argument("--runs-dir", default="")
@@ -239,17 +243,24 @@ def export(options):
 
 
 def data(options):
-    from rslib.data import build, images, survey
+    from rslib.data import build, images, rate, survey
+    from rslib.machine import cores
 
+    counts = {name: getattr(options, name, None) for name in ("sample", "workers")}
+    for name, count in counts.items():
+        if count is not None and (type(count) is not int or count < 0):
+            raise InputError(f"{name} is {count}; give a whole number")
+    if options.kind != "check" and whole_pixels(options.side) is None:
+        raise InputError("give --side in whole pixels")
     listing = images.source(options.dataset, options.data_dir)
     if options.kind == "check":
-        if type(options.sample) is not int or options.sample < 0:
-            raise InputError(f"sample is {options.sample}; give a whole number")
         bad = survey.survey(listing, options.sample)
         print(f"{bad} images can not be read" if bad else "all that was decoded can be read")
         return BAD_INPUT if bad else DONE
-    if whole_pixels(options.side) is None:
-        raise InputError("give --side in whole pixels")
+    if options.kind == "bench":
+        workers = cores() - 1 if options.workers is None else options.workers
+        rate.rate(listing, options.side, workers, options.sample)
+        return DONE
     built = build.build(listing, Path(options.to).expanduser(), options.side)
     print(f"{len(built['shards'])} shards in {options.to}; train on them with dataset folder")
     return DONE

@@ -84,6 +84,18 @@ def test_tars_are_compared_with_what_was_built(tree, tmp_path, capsys):
     assert told == f"rslib: {file} has not the SHA-256 in manifest.json; remove it, and build again"
 
 
+def test_a_rate_is_told_for_each_step(tree, capsys):
+    for number in range(70):
+        name = "train/cat/{}.jpg".format
+        (tree / name(f"more{number}")).write_bytes((tree / name(2)).read_bytes())
+    assert main(["data", "bench", "folder", str(tree), "--side", "16", "--workers", "1"]) == 0
+    first, *steps, last = capsys.readouterr().out.splitlines()
+    assert first == "76 of 76 training images, on one core:"
+    rates = [float(step.split()[0].replace(",", "")) for step in steps]
+    assert len(rates) == 4 and rates[0] > rates[1] > rates[2] > 0 and "by 1 workers" in steps[3]
+    assert last.startswith("an epoch of 76 images: 0.0 minutes")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -91,6 +103,9 @@ def test_tars_are_compared_with_what_was_built(tree, tmp_path, capsys):
         (["check", "mnist"], "no dataset 'mnist'"),
         (["check", "fashion-mnist", "--sample", "few"], "sample is few; give a whole number"),
         (["build", "fashion-mnist", "--to", "x", "--side", "big"], "big; give whole pixels"),
+        (["bench", "fashion-mnist", "--side", "0"], "0; give whole pixels"),
+        (["bench", "fashion-mnist", "--workers", "-1"], "workers is -1; give a whole number"),
+        (["bench", "fashion-mnist", "--sample", "9"], "9 images do not fill one batch of 64"),
     ],
 )
 def test_bad_input_is_one_line(words, message, capsys):
