@@ -18,33 +18,39 @@ class Harmful:
         return print, ("harm",)
 
 
-@pytest.fixture(params=["cifar10", "cifar100"])
-def published(request, tmp_path, monkeypatch):
-    """(name, folder with the archive, pixels of all images): 40 training and 20 test images."""
-    name, reader = request.param, cifar.READERS[request.param]
+def publish(name, root, monkeypatch, counts=(40, 20)):
+    """An archive of so many training and test images in root; returns the pixels of each file."""
+    reader = cifar.READERS[name]
     classes = [f"class {i}" for i in range(10)]
     label_key = "labels" if name == "cifar10" else "fine_labels"
     random = np.random.default_rng(0)
     pixels, files = {}, {}
-    for file, _ in [*reader.train_list, *reader.test_list]:
-        count = 40 // len(reader.train_list) if file in dict(reader.train_list) else 20
-        pixels[file] = random.integers(0, 256, (count, 3072), dtype=np.uint8)
-        labels = [i % 10 for i in range(count)]
-        files[file] = pickle.dumps({"data": pixels[file], label_key: labels})
+    for part, all_of in zip((reader.train_list, reader.test_list), counts, strict=True):
+        for file, _ in part:
+            count = all_of // len(part)
+            pixels[file] = random.integers(0, 256, (count, 3072), dtype=np.uint8)
+            labels = [i % 10 for i in range(count)]
+            files[file] = pickle.dumps({"data": pixels[file], label_key: labels})
     files[reader.meta["filename"]] = pickle.dumps({reader.meta["key"]: classes})
     md5 = {file: hashlib.md5(content).hexdigest() for file, content in files.items()}
     for part in ("train_list", "test_list"):
         known = [[file, md5[file]] for file, _ in getattr(reader, part)]
         monkeypatch.setattr(reader, part, known)
     monkeypatch.setattr(reader, "meta", reader.meta | {"md5": md5[reader.meta["filename"]]})
-    with tarfile.open(tmp_path / reader.filename, "w:gz") as archive:
+    with tarfile.open(root / reader.filename, "w:gz") as archive:
         for file, content in files.items():
             about = tarfile.TarInfo(f"{reader.base_folder}/{file}")
             about.size = len(content)
             archive.addfile(about, io.BytesIO(content))
-    whole = hashlib.md5((tmp_path / reader.filename).read_bytes()).hexdigest()
+    whole = hashlib.md5((root / reader.filename).read_bytes()).hexdigest()
     monkeypatch.setattr(reader, "tgz_md5", whole)
-    return name, tmp_path, pixels
+    return pixels
+
+
+@pytest.fixture(params=["cifar10", "cifar100"])
+def published(request, tmp_path, monkeypatch):
+    """(name, folder with the archive, pixels of all images): 40 training and 20 test images."""
+    return request.param, tmp_path, publish(request.param, tmp_path, monkeypatch)
 
 
 def test_images_are_channels_first_in_the_order_of_the_archive(published):

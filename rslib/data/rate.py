@@ -3,7 +3,7 @@
 import time
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader
 
 from rslib.config import InputError, Recipe, evolve
 from rslib.data.augment import RandAugment
@@ -40,9 +40,7 @@ def rate(listing, side, workers, sample=1000, report=print):
     for what, step in steps.items():
         found = timed(what, count, step, report)
     if workers:
-        batches = [
-            [(0, 0, k) for k in range(i, min(i + BATCH, count))] for i in range(0, count, BATCH)
-        ]
+        batches = BatchSampler([(0, 0, k) for k in range(count)], BATCH, drop_last=False)
         loader = DataLoader(
             view, batch_sampler=batches, num_workers=workers, persistent_workers=True
         )
