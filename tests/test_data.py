@@ -126,6 +126,10 @@ def dangling_link(folder):
     (folder / "link.png").symlink_to(folder / "nowhere.png")
 
 
+def endless_link(folder):
+    (folder / "loop.png").symlink_to(folder / "loop.png")
+
+
 def sixteen_bits(folder):
     Image.fromarray(np.full((20, 20), 30_000, np.uint16)).save(folder / "deep.png")
 
@@ -135,7 +139,13 @@ def odd_name(folder):
 
 
 @pytest.mark.parametrize(
-    ("add", "bad"), [(dangling_link, "link.png"), (sixteen_bits, "deep.png"), (odd_name, None)]
+    ("add", "bad"),
+    [
+        (dangling_link, "link.png"),
+        (endless_link, "loop.png"),
+        (sixteen_bits, "deep.png"),
+        (odd_name, None),
+    ],
 )
 def test_odd_files_are_told_or_read(tree, monkeypatch, add, bad):
     add(tree / "train/cat")

@@ -7,7 +7,7 @@ import numpy as np
 from rslib.config import InputError
 from rslib.data.columns import Files, Names
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def classes_of(folder):
@@ -19,15 +19,18 @@ def classes_of(folder):
 
 def tree(root, part):
     """((names, labels, Files), class names) of ``<root>/<part>/<class>/*``, deeper ones too."""
-    classes = classes_of(root / part)
-    rows, counts = [], []
-    for name in classes:
-        rows += (found := below(root, f"{part}/{name}"))
-        counts.append(len(found))
-        if not found:
-            raise InputError(f"{root / part / name} holds no image; fill or remove the folder")
-    names, items = columns(root, rows)
-    return (names, np.repeat(np.arange(len(classes)), counts), items), classes
+    classes, counts = classes_of(root / part), []
+
+    def of_each_class():
+        for name in classes:
+            rows = below(root, f"{part}/{name}")
+            if not rows:
+                raise InputError(f"{root / part / name} holds no image; fill or remove the folder")
+            counts.append(len(rows))
+            yield rows
+
+    names, files = columns(root, of_each_class())
+    return (names, np.repeat(np.arange(len(classes)), counts), files), classes
 
 
 def below(root, folder):
@@ -41,10 +44,9 @@ def below(root, folder):
         with os.scandir(root / folder) as entries:
             for entry in entries:
                 name = f"{folder}/{entry.name}"
-                if entry.is_dir():
-                    if not entry.is_symlink():
-                        waiting.append(name)
-                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.name[0] != ".":
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(name)
+                elif entry.name.lower().endswith(SUFFIXES) and entry.name[0] != ".":
                     rows.append((name, *size_and_time(entry)))
     return sorted(rows)
 
@@ -52,13 +54,21 @@ def below(root, folder):
 def size_and_time(entry):
     try:
         about = entry.stat()
-    except FileNotFoundError:  # a link to nowhere: decoding will count and name it
+    except OSError:  # as of a link to nowhere: decoding will count and name it
         return 0, 0
     return about.st_size, about.st_mtime_ns
 
 
-def columns(root, rows):
-    """(names, files) of the rows of `below`."""
-    names = Names.of(name for name, _, _ in rows)
-    stamps = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 2)
-    return names, Files(root, names.text, np.hstack([names.where, stamps]))
+def columns(root, groups):
+    """(names, files) of lists of rows as `below` gives them; no two are held at a time."""
+    texts, numbers = [], []
+    for rows in groups:
+        encoded = [name.encode("utf-8", "surrogateescape") for name, _, _ in rows]
+        texts.append(b"".join(encoded))
+        pairs = zip(rows, encoded, strict=True)
+        numbers += [np.array([(len(name), *row[1:]) for row, name in pairs]).reshape(-1, 3)]
+    lengths, *stamps = np.concatenate(numbers).astype(np.int64).T
+    ends = np.cumsum(lengths)
+    where = np.column_stack([ends - lengths, ends, *stamps])
+    text = np.frombuffer(b"".join(texts), dtype=np.uint8)
+    return Names(text, where[:, :2].copy()), Files(root, text, where)

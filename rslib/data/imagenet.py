@@ -58,7 +58,7 @@ def flat_validation(root, classes):
             )
         rows.append(row)
         labels.append(known[answers[number - 1]])
-    names, files = folders.columns(root, rows)
+    names, files = folders.columns(root, [rows])
     return names, np.array(labels, dtype=np.int64), files
 
 
