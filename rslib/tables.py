@@ -35,12 +35,30 @@ def headline(study, results):
     sides = " to ".join(f"{side}" for side in dict.fromkeys((sides[0], sides[-1])))
     line = (
         f"{results[0]['scale']} scale: {networks}, {sides} px, {p['train_images']:,} "
-        f"training and {data['test']:,} test images of {images(results)}, {p['long_epochs']} epochs"
+        f"training and {data['test']:,} test images of {images(results)}{aside(results[0])}, "
+        f"{p['long_epochs']} epochs"
     )
     reason = no_evidence(results)
     if reason:
         return f"{line}. No result: {reason}; guessing scores {100 / data['classes']:.3g} %."
     return f"{line}. {regime(study, results)} {machines(results)}".rstrip()
+
+
+def aside(result):
+    """In brackets, how the images differ from those that were published; "" if they do not."""
+    data, found = result["data"], []
+    whole = (data["train"] + data["minival"], data["test"]) if is_imagenet(result) else None
+    if whole not in (None, config.IMAGENET_COUNTS):
+        had, published = (" + ".join(f"{n:,}" for n in c) for c in (whole, config.IMAGENET_COUNTS))
+        found.append(f"{had} images, where {published} were published")
+    if built := data.get("built"):
+        found.append(f"encoded anew at {built['side']} px, JPEG quality {built['quality']}")
+    return f" ({'; '.join(found)})" if found else ""
+
+
+def is_imagenet(result):
+    """All of it, which only the paper's scale takes."""
+    return result["scale"] == "paper" and result["data"]["name"] == "imagenet"
 
 
 def machines(results):

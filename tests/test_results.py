@@ -229,6 +229,27 @@ def test_the_regime_gate_is_told_at_reduced_scale(raw, train, verdict):
     assert "Regime" not in tables.headline(TABLE_1, [found[0] | {"scale": "paper"}])
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"name": "imagenet", "train": 1_256_145, "minival": 25_022, "test": 50_000}, ""),
+        (
+            {"name": "imagenet", "train": 1_256_045, "minival": 25_022, "test": 49_999},
+            " (1,281,067 + 49,999 images, where 1,281,167 + 50,000 were published)",
+        ),
+        (
+            {"name": "mine", "test": 9, "built": {"side": 256, "quality": 90}},
+            " (encoded anew at 256 px, JPEG quality 90)",
+        ),
+    ],
+)
+def test_images_that_are_not_the_published_ones_are_told(data, told):
+    found = result(images=data["name"]) | {"scale": "paper"}
+    found["data"] = data | {"classes": 1000}
+    assert tables.aside(found) == told
+    assert f"{told}, 350 epochs" in tables.headline(TABLE_1, [found])
+
+
 def test_rows_of_different_machines_are_told():
     elsewhere = SESSION | {"device_name": "a GPU", "precision": "bf16"}
     line = tables.headline(TABLE_1, [result(), result("epochs") | {"sessions": [elsewhere]}])

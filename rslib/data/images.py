@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rslib import paths
-from rslib.config import InputError, sha256, suggest
+from rslib.config import IMAGENET_COUNTS, InputError, sha256, suggest
 from rslib.data import cifar, folders, imagenet, tars
 from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
 from rslib.data.columns import Files, Names, Slices
@@ -19,7 +19,6 @@ from rslib.data.remember import remembered
 from rslib.data.splits import list_beside, split
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
-IMAGENET_COUNTS = (1_281_167, 50_000)
 EMBEDDED_SHA256 = {
     "train_images": "07f278b37f989aac890c8362b8fa9ea0efd1a58669095cdd338fa021f2df6572",
     "train_labels": "f1a0e71b55d2ff49c4665828dffd0fb6e9a2872b31127cbcdc18bfc2b3f41217",
