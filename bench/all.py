@@ -18,8 +18,8 @@ from rslib import provenance
 from rslib.atomic import write_atomically
 
 HERE = Path(__file__).resolve().parent
-BENCHES = ("train_step", "sgd_ema", "profile_overhead", "papermill_cost")
-PEERS = ("timm", "torchvision", "pytorch-ignite", "papermill")
+BENCHES = ("train_step", "sgd_ema", "augment", "pipeline", "profile_overhead", "papermill_cost")
+PEERS = ("timm", "torchvision", "kornia", "pillow", "pytorch-ignite", "papermill")
 
 
 def run(bench):
