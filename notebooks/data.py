@@ -362,6 +362,7 @@ display(pd.DataFrame(seen).T)
 # ## Run it yourself
 #
 # - `python -m rslib data check fashion-mnist`, or any other data set of the table above, with its folder.
+# - `python -m rslib data bench folder /path/to/images` says how many images a second there are to be had.
 # - `python -m rslib data build imagenet /data/imagenet --to /data/256 --side 256` writes smaller
 #   images once, where decoding is what training waits for.
 # - `-p dataset` and `-p data_dir` show this page with your own images.

@@ -3,18 +3,22 @@
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL.ExifTags import Base
+from tqdm import tqdm
 
 from rslib.config import InputError
 from rslib.data import tars, tfrecord
-from rslib.data.check import CHUNK, UnreadableImage, opened
+from rslib.data.check import CHUNK, UnreadableImage, decode, opened
 from rslib.data.columns import Slices
 from rslib.data.splits import balanced
 from rslib.machine import cores
+
+bar = partial(tqdm, leave=False, disable=None)  # for whoever watches a terminal
 
 
 def survey(listing, sample=0, report=print):
@@ -34,7 +38,7 @@ def survey(listing, sample=0, report=print):
         each = sorted(Counter(images.labels.tolist()).values())
         report(f"{part}: {len(images):,} images, {each[0]:,} to {each[-1]:,} of each class")
         if isinstance(images.items, Slices):
-            for file in images.items.files:
+            for file in bar(images.items.files, desc=f"{part} shards"):
                 (tars if file.suffix == ".tar" else tfrecord).verify(file)
             report(f"  the checksums of {len(images.items.files):,} shards are right")
         chosen = balanced(images, sample, "check") if sample else np.arange(len(images))
@@ -46,16 +50,19 @@ def look(images, positions, report):
     """Decode some images, and say how many are odd in which way; how many can not be read."""
     found, bad = Counter(), []
     # Pillow decodes outside the interpreter's lock; what it warns of, damaged EXIF, is counted here
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(positions), CHUNK):
+    with (
+        warnings.catch_warnings(action="ignore"),
+        ThreadPoolExecutor(cores()) as pool,
+        bar(desc="decoded", total=len(positions)) as progress,
+    ):
+        for start in range(0, len(positions), CHUNK):  # not all of a million are waiting at once
             chunk = positions[start : start + CHUNK]
             kinds = pool.map(lambda p: kind_of(images.items[p]), chunk)
             for position, kind in zip(chunk, kinds, strict=True):
                 found[kind] += 1
+                progress.update()
                 if kind == "unreadable":
                     bad.append(images.names[position])
-            if len(positions) > CHUNK:
-                report(f"  {start + len(chunk):,} of {len(positions):,} decoded")
     listed = ", ".join(f"{count:,} {kind}" for kind, count in found.most_common())
     report(f"  {len(positions):,} decoded: {listed}")
     for name in bad[:5]:
@@ -68,8 +75,8 @@ def kind_of(item):
     if isinstance(item, torch.Tensor):
         return "in memory"
     try:
+        decode(item)  # as training does
         with opened(item) as image:
-            image.load()
             kind = f"{image.format} {image.mode}{exif_of(image)}"
             suffix = item.suffix.lower() if isinstance(item, Path) else ""
             jpeg = suffix in (".jpg", ".jpeg")
