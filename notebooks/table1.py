@@ -56,7 +56,7 @@ import inspect
 import torch
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, ema, judged, optim, params, plot, tables
+from rslib import collect, ema, judged, optim, params, plot, sheets, tables
 from rslib.data import augment, images
 from rslib.models.resnet import (
     Bottleneck,
@@ -227,13 +227,13 @@ for name, stage in maps.items():
 train, _, _ = images.source("fashion-mnist")
 image = train.image(9)
 draw = augment.Draw(scale=32 / 256)
-shown = {"original": image}
+shown = [("original", image)]
 for name, operation in augment.OPERATIONS.items():
     pixels = operation(image.numpy(), 10, draw)
-    shown[name] = torch.from_numpy(pixels)
+    shown.append((name, pixels))
 pair = augment.RandAugment(10, reference_side=256)
-shown["a pair"] = pair(image, torch.Generator().manual_seed(5))
-_ = plot.contact_sheet(shown, columns=6)
+shown.append(("a pair", pair(image, torch.Generator().manual_seed(5))))
+_ = sheets.sheet([shown[start : start + 6] for start in range(0, len(shown), 6)])
 
 # %% [markdown]
 # ## Train, or load

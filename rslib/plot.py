@@ -216,15 +216,3 @@ def schedules(rates, decays, steps_per_epoch):
     left.legend(frameon=False, fontsize=8)
     right.set(xlabel="epoch", ylabel="steps", title="reach of the weights' average")
     return figure
-
-
-def contact_sheet(images, columns):
-    """{title: image (3, H, W) of uint8} in rows of ``columns``, each under its title."""
-    rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.1 * columns, 1.3 * rows), squeeze=False)
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, (title, image) in zip(axes.flat, images.items(), strict=False):
-        ax.imshow(image.permute(1, 2, 0), interpolation="nearest")
-        ax.set_title(title, fontsize=8, pad=2)
-    return figure

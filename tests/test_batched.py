@@ -10,6 +10,7 @@ from rslib.data.augment import RandAugment, eval_crop
 from rslib.data.check import decode
 from rslib.data.operations import CENTRED, OPERATIONS, Draw
 
+DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
 DRAWS = [Draw(1, 0.1, 0.9), Draw(-1, 0.7, 0.3), CENTRED, Draw(1, 0.999, 0.0, 0.125)]
 
 
@@ -21,16 +22,17 @@ def batch(height, width):
     return torch.from_numpy(np.stack(pixels))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("size", [(32, 32), (47, 33), (160, 160), (3, 2), (1, 5)])
-def test_an_operation_is_the_same_for_a_batch(name, size):
+def test_an_operation_is_the_same_for_a_batch(name, size, device):
     images, operation = batch(*size), OPERATIONS[name]
     for magnitude in (0, 5, 7.5, 10, 15, 20, 30):
-        found = batched.of_batch(operation)(images, magnitude, DRAWS)
+        found = batched.of_batch(operation)(images.to(device), magnitude, DRAWS)
         assert found.dtype == torch.uint8
         for image, draw, one in zip(images, DRAWS, found, strict=True):
             expected = operation(image.numpy(), magnitude, draw)
-            np.testing.assert_array_equal(one.numpy(), expected, err_msg=f"M={magnitude}")
+            np.testing.assert_array_equal(one.cpu().numpy(), expected, err_msg=f"M={magnitude}")
 
 
 @pytest.mark.parametrize(
