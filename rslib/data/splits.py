@@ -21,8 +21,7 @@ def split(train, test, data):
     that `minival.txt` names, if it is there.
     """
     whole = data.minival_images == PAPERS_MINIVAL and not data.train_images
-    in_shards = isinstance(train.items, Slices) and len(train.items.files) == SHARDS
-    if whole and in_shards:
+    if whole and in_shards(train):
         minival, how = by_shards(train), f"shards 0 to {HELD_OUT_SHARDS - 1} of {SHARDS}"
     elif whole and (file := list_beside(train)):
         minival, how = by_list(train, file)
@@ -33,6 +32,12 @@ def split(train, test, data):
         rest = rest[balanced(train.take(rest), data.train_images, f"train-{data.subset}")]
     tested = balanced(test, data.test_images, "test") if data.test_images else np.arange(len(test))
     return {"train": rest, "minival": minival, "test": tested, "minival_by": np.array(how)}
+
+
+def in_shards(train):
+    """The authors' 1,024; tars that were built of them are other shards, how many they may be."""
+    files = train.items.files if isinstance(train.items, Slices) else []
+    return len(files) == SHARDS and files[0].suffix != ".tar"
 
 
 def by_shards(train):
