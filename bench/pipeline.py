@@ -6,7 +6,8 @@ Decode, random resized crop, flip, RandAugment(2, 10), batch: one process, one t
 real photographs, encoded anew to about ImageNet's size: 500 x 375 px and 90 kB, where ImageNet's
 have 108 kB in the mean. The shards are the same as tars with a shorter side of 256 px, written by
 `python -m rslib data build`. torchvision's side is Pillow with transforms v2, as its references
-have it (bilinear), and with the paper's bicubic. The floor is to decode and do nothing else.
+have it (bilinear), and with the paper's bicubic. The floors are to decode, and to decode and crop,
+and nothing else: what libraries do for us.
 """
 
 import tempfile
@@ -23,9 +24,11 @@ from torchvision.transforms import InterpolationMode, v2
 from rslib import paths
 from rslib.config import Recipe, evolve
 from rslib.data import check
+from rslib.data.augment import random_resized_crop
 from rslib.data.build import build
 from rslib.data.images import open_images, source
 from rslib.data.loaders import train_batches
+from rslib.data.randomness import generator
 
 SIDE, BATCH, COPIES = 160, 64, 32
 SETTINGS = {
@@ -86,19 +89,25 @@ def bench(rounds=20):
             "torchvision, bicubic": theirs(root, InterpolationMode.BICUBIC),
         }
         calls = {name: lambda s=stream: next(s) for name, stream in streams.items()}
+        chance = generator(0)
         for name, folder in (("files", root), ("shards", shards)):
             train, _, _ = source("folder", str(folder), Path(held), lambda line: None)
             items = list(islice(train.items, BATCH))
             calls[f"decoding of {name}"] = lambda i=items: [check.decode(item) for item in i]
+            calls[f"decoding and crop of {name}"] = lambda i=items: [
+                random_resized_crop(check.decode(item), chance, SIDE) for item in i
+            ]
         seconds = interleaved(calls, rounds, warmup=2)
     what = f"{BATCH} JPEGs to a batch of {SIDE} px"
     pairs = (
         ("rslib", "torchvision, bicubic", "≥ 1.5"),
         ("rslib", "torchvision, bilinear", ""),
         ("rslib", "decoding of files", ""),
+        ("rslib", "decoding and crop of files", ""),
         ("rslib, shards of 256 px", "torchvision, bicubic", "≥ 4"),
         ("rslib, shards of 256 px", "torchvision, bilinear", ""),
         ("rslib, shards of 256 px", "decoding of shards", ""),
+        ("rslib, shards of 256 px", "decoding and crop of shards", ""),
     )
     return [ratio(what, seconds, side, peer, goal) for side, peer, goal in pairs]
 
