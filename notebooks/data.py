@@ -212,7 +212,7 @@ for name, what in images.open_images(recipe.data, listing).manifest.items():
 
 # %% mystnb={"image": {"alt": "Twenty small grey pictures of clothes in pairs: one of each of the ten classes of Fashion-MNIST, and below each the same one turned, shifted, inverted, cut, or made brighter.", "classes": "dark-light"}}
 train, _, classes = listing
-firsts = [train.image(train.labels.index(label)) for label in range(len(classes))]
+firsts = [train.image(np.argmax(train.labels == label)) for label in range(len(classes))]
 magnitude = recipe.regularization.randaugment
 randaugment = RandAugment(magnitude, reference_side=recipe.data.pixel_reference)
 lines = []
@@ -239,7 +239,7 @@ if asked.dataset:
     shown = own[0].take([k * len(own[0]) // 8 for k in range(8)])
 else:
     names = [file.stem for file in photographs]
-    shown = images.Images(names, list(range(8)), [check.decode(file) for file in photographs])
+    shown = images.Images(names, np.arange(8), [check.decode(file) for file in photographs])
 SIDE = 160
 photos = [eval_crop(shown.image(k), SIDE) for k in range(8)]
 fixed = Draw(sign=1, y=0.35, x=0.65)
