@@ -223,7 +223,7 @@ for name, stage in maps.items():
 # Solarize has nothing left to invert at magnitudes from 10 on (in the authors' code its threshold
 # wraps around instead).
 
-# %% mystnb={"image": {"alt": "Eighteen small pictures of one grey garment: the original, then one for each operation of RandAugment, such as rotated, sheared, shifted, inverted, posterized, or with a grey square cut out; the last is a random pair of operations."}}
+# %% mystnb={"image": {"alt": "Eighteen small pictures of one grey garment: the original, then one for each operation of RandAugment, such as rotated, sheared, shifted, inverted, posterized, or with a grey square cut out; the last is a random pair of operations.", "classes": "dark-light"}}
 train, _, _ = images.source("fashion-mnist")
 image = train.image(9)
 draw = augment.Draw(scale=32 / 256)
