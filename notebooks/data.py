@@ -23,7 +23,7 @@
 # | this page | |
 # |---|---|
 # | shows | the embedded images and eight photographs; needs no download |
-# | needs | a few seconds on any machine |
+# | needs | half a minute on any machine |
 # | your images | `papermill notebooks/data.ipynb out.ipynb -p dataset folder -p data_dir /path/to/images`: checked, and shown in place of the photographs |
 
 # %% tags=["parameters"]
@@ -97,8 +97,7 @@ for archive, md5 in ARCHIVE_META.values():
 # | cifar10, cifar100 | the published `.tar.gz`, or what is in it |
 # | imagenet | one of the four layouts below |
 #
-# ImageNet's classes are in the order of their wnids (`n01440764` …) in all four, so runs on any of
-# them mean the same:
+# ImageNet's classes are in the order of their wnids (`n01440764` …) in all four:
 #
 # 1. **folders**: `train/<wnid>/*` and `val/<wnid>/*`;
 # 2. **flat validation**: `train/<wnid>/*`, and the 50,000 files of `val/` as they come out of their archive,
@@ -117,7 +116,8 @@ for archive, md5 in ARCHIVE_META.values():
 # python -m rslib data check imagenet .
 # ```
 #
-# `RSLIB_DATA` names the folder once for all commands; `-p data_dir`, or `--data-dir`, for one.
+# `RSLIB_DATA` names the folder of ImageNet or CIFAR once for all commands; `-p data_dir`, or
+# `--data-dir`, any folder for one.
 
 # %% [markdown]
 # ## Look at it first
@@ -176,8 +176,8 @@ if asked.dataset:
 #
 # - where ImageNet lies in 1,024 shards, so does `rslib`;
 # - where a list of their file names, `minival.txt`, is in the folder, it takes these;
-# - else it takes as many, balanced over the classes, by a hash of their names: the same images
-#   wherever and whenever it is done, but others than the paper's.
+# - else it takes as many, balanced over the classes, by a hash of their names: always the same of the
+#   same files, but not the paper's, and other ones where another layout names the images otherwise.
 #
 # Shards that were written in the order of classes have about the first 20 classes in their first 20
 # files. With these held out, nothing would be left to learn of those classes, and nothing to look at
@@ -236,7 +236,9 @@ _ = sheets.sheet(lines)
 
 # %% tags=["hide-input"]
 if asked.dataset:
-    shown = own[0].take([k * len(own[0]) // 8 for k in range(8)])
+    spread = np.unique(np.linspace(0, len(own[0]) - 1, 80, dtype=int))
+    good = [k for k in spread if survey.kind_of(own[0].items[k]) != "unreadable"]
+    shown = own[0].take([good[k * len(good) // 8] for k in range(8)])
 else:
     names = [file.stem for file in photographs]
     shown = images.Images(names, np.arange(8), [check.decode(file) for file in photographs])

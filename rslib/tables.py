@@ -47,18 +47,14 @@ def headline(study, results):
 def aside(result):
     """In brackets, how the images differ from those that were published; "" if they do not."""
     data, found = result["data"], []
-    whole = (data["train"] + data["minival"], data["test"]) if is_imagenet(result) else None
-    if whole not in (None, config.IMAGENET_COUNTS):
-        had, published = (" + ".join(f"{n:,}" for n in c) for c in (whole, config.IMAGENET_COUNTS))
-        found.append(f"{had} images, where {published} were published")
+    if result["scale"] == "paper" and result["protocol"]["images"] == "imagenet":
+        counts = data["train"] + data["minival"], data["test"]
+        had, published = (" + ".join(f"{n:,}" for n in c) for c in (counts, config.IMAGENET_COUNTS))
+        if had != published:
+            found.append(f"{had} images, where {published} were published")
     if built := data.get("built"):
         found.append(f"encoded anew at {built['side']} px, JPEG quality {built['quality']}")
     return f" ({'; '.join(found)})" if found else ""
-
-
-def is_imagenet(result):
-    """All of it, which only the paper's scale takes."""
-    return result["scale"] == "paper" and result["data"]["name"] == "imagenet"
 
 
 def machines(results):

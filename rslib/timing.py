@@ -22,7 +22,8 @@ def image_passes(job):
 def image_seconds(job, device):
     """Seconds a training image takes in the job's own model and batch.
 
-    On CPU with its share of the data pipeline; on a GPU without, as workers run ahead of it.
+    On CPU with its share of the data pipeline. On a GPU without: workers decode ahead of it, and
+    what it augments itself is left out.
     """
     task, device = Classify(job.row.recipe, job.image_set), torch.device(device)
     model = task.build().to(device=device, memory_format=torch.channels_last).train()

@@ -5,7 +5,10 @@ it exactly, boundary pixels of the rotation included, because the lookup uses th
 point.
 """
 
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -300,3 +303,13 @@ def test_errors_name_the_thing_and_the_remedy(call, message):
     with pytest.raises(ValueError, match=message) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_loops_compile_where_nothing_can_be_kept():
+    """As in a container whose user may write neither the package nor a home."""
+    code = "import numpy as np; from rslib.data.operations import OPERATIONS as o; "
+    code += "print(o['Rotate'](np.zeros((3, 9, 9), np.uint8), 10).shape)"
+    nowhere = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    nowhere.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run([sys.executable, "-c", code], env=nowhere, capture_output=True, text=True)
+    assert done.stdout.strip() == "(3, 9, 9)", done.stderr

@@ -49,6 +49,14 @@ def test_a_batch_is_its_images_one_by_one(settings):
         assert torch.equal(augment(image, seeded(seed)), one), seed
 
 
+def test_a_mean_between_two_levels_is_rounded_alike():
+    """Half the pixels are 100, half 101, and 1 / 224² is no short binary fraction."""
+    halves = np.full((3, 224, 224), 100, np.uint8)
+    halves[:, :112] = 101
+    found = batched.contrast(torch.from_numpy(halves)[None], 10, [CENTRED])
+    np.testing.assert_array_equal(found[0].numpy(), OPERATIONS["Contrast"](halves, 10))
+
+
 def test_photographs_too():
     augment = RandAugment(10)
     images = torch.stack([eval_crop(decode(photo), 160) for photo in photos()])

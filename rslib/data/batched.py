@@ -95,7 +95,7 @@ def contrast(images, magnitude, draws, count=False):
     if count:
         means = torch.full((len(images),), single.mean_grey(0, size, count), device=images.device)
     else:
-        means = (grey(images).sum((1, 2, 3)).double() / size + 0.5).long()
+        means = single.mean_grey(grey(images).sum((1, 2, 3)), size, count)
     return by_tables(images, tables[means][:, None])
 
 

@@ -9,7 +9,12 @@ from numba import njit
 
 GREY = np.uint8(128)  # fills whatever an operation uncovers
 
-compiled = njit(cache=True, nogil=True)
+
+def compiled(loop):
+    try:
+        return njit(cache=True, nogil=True)(loop)
+    except RuntimeError:  # neither this folder nor the user's can be written: each process compiles
+        return njit(nogil=True)(loop)
 
 
 @compiled

@@ -108,7 +108,7 @@ def autocontrast(pixels, magnitude, draw=CENTRED):
 
 def mean_grey(total, count, quirk):
     """A level; TF took the number of pixels / 256 for the mean (C14)."""
-    return min(255, count // 256) if quirk else int(total / count + 0.5)
+    return min(255, count // 256) if quirk else (2 * total + count) // (2 * count)
 
 
 def contrast(pixels, magnitude, draw=CENTRED, count=False):
