@@ -103,7 +103,7 @@ def parser():
     )
     evaluate.add_argument("model", help="such as resnet_rs_50")
     evaluate.add_argument("--weights", required=True, help=".safetensors or .pth, timm's or ours")
-    evaluate.add_argument("--data-dir", required=True, help="folder with val/<class>/")
+    evaluate.add_argument("--data-dir", required=True, help="val/<class>/, or ImageNet's folder")
     evaluate.add_argument("--resolution", type=number, help="pixels, where Table 7 has several")
     evaluate.add_argument("--preprocessing", default="official", help="official or timm")
     evaluate.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -208,6 +208,7 @@ def profile(options):
 def evaluate(options):
     from rslib import evaluate, paths, released, runs
 
+    runs_dir = paths.runs_dir(options.runs_dir)
     found = evaluate.evaluate(
         options.model,
         Path(options.weights).expanduser(),
@@ -215,8 +216,10 @@ def evaluate(options):
         resolution=whole_pixels(options.resolution),
         shown=options.preprocessing,
         device=runs.choose_device(options.device),
+        cache_dir=runs_dir,
+        report=lambda line: print(line, file=sys.stderr),
     )
-    file = released.keep(found, paths.runs_dir(options.runs_dir))
+    file = released.keep(found, runs_dir)
     if options.json:
         print(json.dumps(found, indent=1, allow_nan=False))
     else:

@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional
 
 from rslib import models, provenance
 from rslib.config import InputError, sha256, suggest
-from rslib.data import images
+from rslib.data import imagenet, images
 from rslib.data.augment import eval_crop
 from rslib.models import weights as files
 from rslib.recipes import pareto
@@ -53,8 +53,28 @@ def preprocessing(name, model, side):
     raise InputError(f"no preprocessing {name!r}{suggest(name, ('official', 'timm'))}")
 
 
-def evaluate(model, weights, data_dir, *, resolution=None, shown="official", device="cpu"):
-    """A ResNet-RS's weights on data_dir/val/<class>/: {"top1": {"correct", "n"}, "top5": …, …}.
+def validation(root, cache_dir=None, report=print):
+    """(images, class names) of val/<class>/, of ImageNet's flat val/, or of its TFRecord shards."""
+    if imagenet.sharded(root) or imagenet.flat(root):
+        _, found, classes = images.imagenet_at(root, cache_dir, report)
+        return found, classes
+    return images.labelled(root, "val")
+
+
+def evaluate(
+    model,
+    weights,
+    data_dir,
+    *,
+    resolution=None,
+    shown="official",
+    device="cpu",
+    cache_dir=None,
+    report=print,
+):
+    """A ResNet-RS's weights on validation images: {"top1": {"correct", "n"}, "top5": …, …}.
+
+    data_dir: as for `validation`; cache_dir: where what shards hold is remembered.
 
     Classes are in the order of their folders' names, as ImageNet's are; the network computes in
     float32. Raises InputError for what does not exist or does not belong together.
@@ -65,7 +85,7 @@ def evaluate(model, weights, data_dir, *, resolution=None, shown="official", dev
     held = files.read(weights)
     resolution = resolution or pareto.only_resolution(model)
     view = preprocessing(shown, model, resolution)
-    found, classes = images.labelled(data_dir, "val")
+    found, classes = validation(data_dir, cache_dir, report)
     known = files.classes(held)
     if known != len(classes):
         raise InputError(f"{weights} knows {known} classes, {data_dir}/val has {len(classes)}")

@@ -8,6 +8,8 @@ import torch
 from pictures import picture
 from PIL import Image
 from safetensors.torch import save_file
+from test_imagenet import as_folders, digest, pixel_digest
+from test_tfrecord import STYLES, WNIDS, write
 from timm.data import ImageNetInfo, create_transform
 
 from rslib import evaluate, paths, released, speed
@@ -101,6 +103,21 @@ def test_bad_input_is_one_line(words, message, folder, capsys, tmp_path):
     told = capsys.readouterr().err.strip().splitlines()
     assert len(told) == 1 and message in told[0]
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("layout", ["tpu", "tfds", "flat", "folders"])
+def test_imagenet_is_found_in_every_layout(layout, tmp_path):
+    written = write(tmp_path, layout if layout in STYLES else "tpu")
+    if layout not in STYLES:
+        for file in tmp_path.iterdir():
+            file.unlink()
+        as_folders(tmp_path, written, flat=layout == "flat")
+    found, classes = evaluate.validation(tmp_path, report=lambda line: None)
+    assert classes == WNIDS
+    shown = sorted((label, digest(content)) for label, _, content in written["validation"])
+    assert shown == sorted(
+        (label, pixel_digest(found.image(k))) for k, label in enumerate(found.labels.tolist())
+    )
 
 
 def test_weights_that_know_other_classes_are_refused(folder, tmp_path):
