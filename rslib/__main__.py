@@ -119,7 +119,7 @@ def parser():
     data = commands.add_parser("data", help="check images on disk, write smaller ones, time them")
     kinds = data.add_subparsers(dest="kind", required=True)
     check = kinds.add_parser("check", help="count, decode and compare with checksums")
-    build = kinds.add_parser("build", help="write tars of smaller JPEGs, for dataset folder")
+    build = kinds.add_parser("build", help="write tars of smaller JPEGs to train on")
     bench = kinds.add_parser("bench", help="images a second, read, decoded and augmented")
     for kind in (check, build, bench):
         kind.add_argument("dataset", help="folder, imagenet, cifar10, cifar100, fashion-mnist")
@@ -246,6 +246,7 @@ def export(options):
 
 
 def data(options):
+    from rslib import paths
     from rslib.data import build, images, rate, survey
     from rslib.machine import cores
 
@@ -253,8 +254,10 @@ def data(options):
     for name, count in counts.items():
         if count is not None and (type(count) is not int or count < 0):
             raise InputError(f"{name} is {count}; give a whole number")
-    if options.kind != "check" and whole_pixels(options.side) is None:
-        raise InputError("give --side in whole pixels")
+    if options.kind != "check" and (type(options.side) is not int or options.side < 1):
+        raise InputError(f"--side is {options.side}; give whole pixels")
+    if options.kind == "build":
+        out = folder_to(options.to)
     listing = images.source(options.dataset, options.data_dir)
     if options.kind == "check":
         bad = survey.survey(listing, options.sample)
@@ -264,9 +267,21 @@ def data(options):
         workers = cores() - 1 if options.workers is None else options.workers
         rate.rate(listing, options.side, workers, options.sample)
         return DONE
-    built = build.build(listing, Path(options.to).expanduser(), options.side)
-    print(f"{len(built['shards'])} shards in {options.to}; train on them with dataset folder")
+    built = build.build(listing, out, options.side, cache_dir=paths.runs_dir())
+    remedy = f"dataset folder and data_dir {out}"
+    if options.dataset == "imagenet":
+        remedy = f"dataset imagenet, and data_dir or RSLIB_DATA {out}"
+    print(f"{len(built['shards'])} shards in {out}; train on them with {remedy}")
     return DONE
+
+
+def folder_to(given):
+    if not given:
+        raise InputError("--to is empty; name a folder")
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"--to is {given!r}, and there is no such user; name a folder") from error
 
 
 def whole_pixels(given):

@@ -69,6 +69,23 @@ def test_what_the_shell_builds_can_be_checked(tree, tmp_path, capsys):
     assert "6 JPEG RGB" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("dataset", "remedy"),
+    [
+        ("folder", "dataset folder and data_dir {}"),
+        ("imagenet", "dataset imagenet, and data_dir or RSLIB_DATA {}"),
+    ],
+)
+def test_it_says_how_to_train_on_what_was_built(dataset, remedy, tree, tmp_path, capsys):
+    (tree / "val/dog/2.jpg").unlink()
+    out = str(tmp_path / "out")
+    assert main(["data", "build", dataset, str(tree), "--to", out, "--side", "16"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"2 shards in {out}; train on them with {remedy.format(out)}"
+    main(["data", "check", dataset, out])
+    assert "6 JPEG RGB" in capsys.readouterr().out
+
+
 def test_tars_are_compared_with_what_was_built(tree, tmp_path, capsys):
     (tree / "val/dog/2.jpg").unlink()
     out = tmp_path / "out"
@@ -81,7 +98,9 @@ def test_tars_are_compared_with_what_was_built(tree, tmp_path, capsys):
     file.write_bytes(content)
     assert main(["data", "check", "folder", str(out)]) == 1
     told = capsys.readouterr().err.strip()
-    assert told == f"rslib: {file} has not the SHA-256 in manifest.json; remove it, and build again"
+    assert told == f"rslib: {file} has not the SHA-256 in manifest.json; build again"
+    assert main(["data", "build", "folder", str(tree), "--to", str(out), "--side", "16"]) == 0
+    assert main(["data", "check", "folder", str(out)]) == 0
 
 
 def test_a_rate_is_told_for_each_step(tree, capsys):
@@ -103,6 +122,9 @@ def test_a_rate_is_told_for_each_step(tree, capsys):
         (["check", "mnist"], "no dataset 'mnist'"),
         (["check", "fashion-mnist", "--sample", "few"], "sample is few; give a whole number"),
         (["build", "fashion-mnist", "--to", "x", "--side", "big"], "big; give whole pixels"),
+        (["build", "fashion-mnist", "--to", "x", "--side", "nan"], "--side is nan; give whole"),
+        (["build", "fashion-mnist", "--to", "", "--side", "9"], "--to is empty; name a folder"),
+        (["build", "fashion-mnist", "--to", "~nosuchuser/x", "--side", "9"], "'~nosuchuser/x'"),
         (["bench", "fashion-mnist", "--side", "0"], "0; give whole pixels"),
         (["bench", "fashion-mnist", "--workers", "-1"], "workers is -1; give a whole number"),
         (["bench", "fashion-mnist", "--sample", "9"], "9 images do not fill one batch of 64"),

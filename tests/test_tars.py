@@ -1,18 +1,22 @@
 """Tar shards: built, read here and by webdataset, and refused where they could do harm."""
 
+import errno
 import io
 import json
 import os
+import shutil
 import tarfile
+from pathlib import PurePosixPath
 
 import pytest
 import torch
 import webdataset
+from filelock import FileLock
 from pictures import picture, to_pillow
 from PIL import Image
 
 from rslib.config import InputError, Recipe, evolve
-from rslib.data import build, images, tars
+from rslib.data import build, check, images, splits, tars
 
 SIDE = 24
 
@@ -40,7 +44,9 @@ def built(listing, tmp_path, monkeypatch):
 
 def test_what_is_built_can_be_opened_like_any_folder(built, listing, tmp_path):
     out, manifest = built
-    assert sorted(f.name for f in out.iterdir()) == sorted([*manifest["shards"], "manifest.json"])
+    assert sorted(f.name for f in out.iterdir()) == sorted(
+        [*manifest["shards"], "lock", "manifest.json"]
+    )
     train, test, classes = images.source("folder", str(out), tmp_path / "cache", lambda line: None)
     assert (len(train), len(test), classes) == (14, 4, ["cat", "dog"])
     original = listing[1]
@@ -83,7 +89,7 @@ def test_building_again_writes_nothing_and_a_stopped_one_goes_on(listing, tmp_pa
 
     def full_after_two(file):
         calls.append(file)
-        if len(calls) > 6:  # a file and its folder each; the first notes what is built
+        if len(calls) > 10:  # a file and its folder each: a note, and two shards, each noted
             raise OSError(28, "No space left on device")
         fsync(file)
 
@@ -97,6 +103,142 @@ def test_building_again_writes_nothing_and_a_stopped_one_goes_on(listing, tmp_pa
     assert {name: (out / name).stat().st_mtime_ns for name in first} == first
     other = build.build(listing, tmp_path / "other", SIDE, lambda line: None)
     assert other == whole and not (out / "building.json").exists()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_damaged_shard_is_written_anew_and_no_other(finished, built, listing):
+    out, manifest = built
+    content = {file: file.read_bytes() for file in out.glob("*.tar")}
+    if not finished:
+        os.rename(out / "manifest.json", out / "building.json")
+    cut, changed, lost, *_ = sorted(content)
+    cut.write_bytes(content[cut][:-512])
+    changed.write_bytes(b"x" + content[changed][1:])
+    lost.unlink()
+    said = []
+    assert build.build(listing, out, SIDE, said.append) == manifest
+    assert said == [f"wrote {file.name}" for file in (cut, changed, lost)]
+    assert {file: file.read_bytes() for file in out.glob("*.tar")} == content
+    assert json.loads((out / "manifest.json").read_text()) == manifest
+
+
+def test_a_shard_that_nobody_noted_is_written_anew(built, listing):
+    """As one is whose build was killed between the two."""
+    out, manifest = built
+    first, *others = sorted(manifest["shards"])
+    noted = manifest | {"shards": {name: manifest["shards"][name] for name in others}}
+    (out / "building.json").write_text(json.dumps(noted))
+    said = []
+    assert build.build(listing, out, SIDE, said.append) == manifest and said == [f"wrote {first}"]
+
+
+@pytest.mark.parametrize("small", [0, check.SMALL_FILES], ids=["large", "small"])
+def test_a_few_unreadable_images_are_left_out_and_named(small, listing, tmp_path, monkeypatch):
+    monkeypatch.setattr(check, "SMALL_FILES", small)
+    monkeypatch.setattr(check, "UNREADABLE_BUDGET", 0.06)  # one of 18
+    broken = listing[0].items[3]
+    broken.write_bytes(b"no image")
+    listing, said, cache = images.folder(tmp_path / "tree"), [], tmp_path / "cache"
+    manifest = build.build(listing, tmp_path / "out", SIDE, said.append, cache)
+    (told,) = (line for line in said if line.startswith("left out 1 of 18 images"))
+    assert str(broken) in told
+    train, test, _ = images.source("folder", str(tmp_path / "out"))
+    assert manifest["counts"] == {"train": len(train), "val": len(test)} == {"train": 13, "val": 4}
+    assert {*listing[0].names} - {*train.names} == {"train/cat/3.png"}
+    said.clear()
+    assert build.build(listing, tmp_path / "out", SIDE, said.append, cache) == manifest
+    assert said == [told]
+
+
+def test_too_many_are_refused_before_anything_is_written(listing, tmp_path):
+    whole, out = listing[0].items[3].read_bytes(), tmp_path / "out"
+    listing[0].items[3].write_bytes(whole[:100])
+    with pytest.raises(InputError, match=r"1 of 18 images cannot be read .* repair or remove"):
+        build.build(images.folder(tmp_path / "tree"), out, SIDE)
+    assert not list(out.glob("*.tar"))
+    listing[0].items[3].write_bytes(whole)
+    manifest = build.build(images.folder(tmp_path / "tree"), out, SIDE, str)
+    assert manifest["counts"] == {"train": 14, "val": 4}
+
+
+def test_a_list_of_minival_goes_along(built, listing, tmp_path, monkeypatch):
+    """Less the images that are left out: a name of none is refused when it is read."""
+    assert not (built[0] / "minival.txt").exists()
+    for file in (tmp_path / "tree").glob("*/*/*.png"):  # names that tell images apart
+        file.rename(file.with_stem(f"{file.parts[-3]}_{file.parts[-2]}_{file.stem}"))
+    file, out = tmp_path / "tree/minival.txt", tmp_path / "listed"
+    file.write_text("train_cat_0.JPEG\ntrain/dog/train_dog_4\ntrain_cat_3\n")
+    (tmp_path / "tree/train/cat/train_cat_3.png").write_bytes(b"no image")
+    monkeypatch.setattr(check, "UNREADABLE_BUDGET", 0.06)  # one of 18
+    manifest = build.build(images.folder(tmp_path / "tree"), out, SIDE, str)
+    train, *_ = images.source("folder", str(out))
+    positions, _ = splits.by_list(train, splits.list_beside(train))
+    stems = {"train_cat_0", "train_dog_4"}
+    assert {PurePosixPath(train.names[p]).stem for p in positions} == stems
+    (out / "minival.txt").unlink()
+    assert build.build(images.folder(tmp_path / "tree"), out, SIDE, str) == manifest
+    assert (out / "minival.txt").exists()
+    file.write_text("train_cat_1\ntrain_dog_4\n")
+    with pytest.raises(InputError, match="was begun with other images or sides"):
+        build.build(images.folder(tmp_path / "tree"), out, SIDE, str)
+
+
+def test_two_builds_do_not_write_into_one_folder(built, listing):
+    out, manifest = built
+    with FileLock(out / "lock"), pytest.raises(InputError, match="another process builds into"):
+        build.build(listing, out, SIDE)
+    assert build.build(listing, out, SIDE, str) == manifest
+
+
+def test_drafts_of_a_killed_build_are_removed_and_nothing_else(built, listing):
+    out, _ = built
+    names = ("train-00000-of-00004.tar.7.tmp", "building.json.123.tmp", "minival.txt.9.tmp")
+    for name in (*names, "mine.tmp", "mine.tar.7.tmp"):
+        (out / name).write_bytes(b"half")
+    build.build(listing, out, SIDE, str)
+    assert {file.name for file in out.glob("*.tmp")} == {"mine.tmp", "mine.tar.7.tmp"}
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room and give the command again"),
+        (errno.EDQUOT, "make room and give the command again"),
+        (errno.EACCES, "name a folder that can be written to"),
+        (errno.EROFS, "name a folder that can be written to"),
+    ],
+)
+def test_what_the_system_refuses_has_its_own_remedy(number, remedy, listing, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(build, "write_atomically", refuse)
+    with pytest.raises(InputError, match=f"{os.strerror(number)}; {remedy}"):
+        build.build(listing, tmp_path / "out", SIDE)
+
+
+def test_a_folder_below_a_file_is_refused(listing, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="Not a directory; name a folder that can be"):
+        build.build(listing, tmp_path / "file/out", SIDE)
+
+
+@pytest.mark.parametrize("name", ["building.json", "manifest.json"])
+@pytest.mark.parametrize("content", ["", "junk", "[]", "5", '{"shards": [1]}', "\udcff"])
+def test_what_no_build_wrote_is_one_line(name, content, listing, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=f"{name} is of no build; name another folder"):
+        build.build(listing, tmp_path / "out", SIDE)
+
+
+def test_the_same_images_copied_elsewhere_go_on(built, tmp_path):
+    """It is their content that counts, not their place or time: nothing is written."""
+    out, manifest = built
+    shutil.copytree(tmp_path / "tree", tmp_path / "copy", copy_function=shutil.copyfile)
+    said = []
+    assert build.build(images.folder(tmp_path / "copy"), out, SIDE, said.append) == manifest
+    assert said == []
 
 
 def test_what_was_built_of_other_images_is_not_kept(built, listing, tmp_path):
@@ -131,10 +273,35 @@ def test_another_side_into_the_same_begun_folder_is_refused(listing, tmp_path):
         build.build(listing, tmp_path / "out", SIDE)
 
 
+@pytest.mark.parametrize("where", [".", "train/tars", "..", "link"])
+def test_the_images_themselves_are_not_built_upon(where, listing, tmp_path):
+    (tmp_path / "tree/link").symlink_to(tmp_path / "tree")
+    with pytest.raises(InputError, match="holds the images themselves; name another folder"):
+        build.build(listing, tmp_path / "tree" / where, SIDE)
+    assert not list(tmp_path.rglob("*.tar")) and not (tmp_path / "tree/train/tars").exists()
+
+
+def test_tars_are_not_built_upon_either(built):
+    out, _ = built
+    listing = images.source("folder", str(out))
+    for to in (out, out.parent):
+        with pytest.raises(InputError, match="holds the images themselves"):
+            build.build(listing, to, SIDE - 8)
+    assert len(build.build(listing, out.with_name("smaller"), SIDE - 8, str)["shards"]) == 5
+
+
 def plain(name, content=b"1"):
     member = tarfile.TarInfo(name)
     member.size = len(content)
     return member, io.BytesIO(content)
+
+
+def sparse():
+    """One of 3 bytes of which a gigabyte would be read, as GNU's tar writes holes."""
+    member = tarfile.TarInfo("a.jpg")
+    member.pax_headers = {"GNU.sparse.map": "0,3", "GNU.sparse.size": str(2**30)}
+    member.size = 3
+    return member, io.BytesIO(b"abc")
 
 
 def special(kind):
@@ -148,11 +315,13 @@ def special(kind):
     [
         plain("../a.jpg"),
         plain("/a.jpg"),
+        plain("."),
+        sparse(),
         special(tarfile.SYMTYPE),
         special(tarfile.LNKTYPE),
         special(tarfile.CHRTYPE),
     ],
-    ids=["parent", "absolute", "symlink", "hardlink", "device"],
+    ids=["parent", "absolute", "dot", "sparse", "symlink", "hardlink", "device"],
 )
 def test_a_tar_with_anything_but_plain_files_is_refused_whole(bad, tmp_path):
     with tarfile.open(tmp_path / "train-0-of-1.tar", "w") as archive:
@@ -175,3 +344,48 @@ def test_damaged_tars_and_missing_labels_are_named(built, tmp_path):
     (out / "manifest.json").unlink()
     with pytest.raises(InputError, match=r"has tars, but no manifest\.json"):
         images.source("folder", str(out))
+
+
+def manifested(root, **held):
+    (root / "manifest.json").write_text(json.dumps(held))
+
+
+@pytest.mark.parametrize(
+    ("classes", "counts", "shards"),
+    [
+        ("ab", {}, {}),
+        (["a", "a"], {}, {}),
+        (["a", 1], {}, {}),
+        ([["a"]], {}, {}),
+        (["a"], [], {}),
+        (["a"], {}, []),
+        (["a"], {}, None),
+    ],
+)
+def test_a_manifest_names_each_class_once(classes, counts, shards, tmp_path):
+    manifested(tmp_path, classes=classes, counts=counts, shards=shards)
+    with pytest.raises(InputError, match=r"manifest\.json does not say classes, each once"):
+        tars.manifest_of(tmp_path)
+
+
+def test_tars_of_others_have_no_checksums_and_no_encoding(built):
+    out, manifest = built
+    train, *_ = images.source("folder", str(out))
+    file = train.items.files[0]
+    assert tars.verify(file) is True
+    assert tars.built(train) == {"side": SIDE, "quality": 90}
+    known = {name: manifest[name] for name in ("classes", "counts")}
+    for one in ({}, {"side": 9}, {"quality": 9}):
+        manifested(out, **known, **one)
+        assert tars.verify(file) is False and tars.built(train) == {}
+    manifested(out, **known, shards={})
+    with pytest.raises(InputError, match="has not the SHA-256"):
+        tars.verify(file)
+
+
+def test_a_label_that_is_no_number_of_a_class_is_named(tmp_path):
+    for label in (b"cat", b"9" * 20):
+        with tarfile.open(tmp_path / "train-0-of-1.tar", "w") as archive:
+            archive.addfile(*plain("a.cls", label))
+        with pytest.raises(InputError, match="the label of a is no number"):
+            tars.members(tmp_path / "train-0-of-1.tar")

@@ -1,91 +1,193 @@
 """Write a data set once more as tars of smaller JPEGs, so that training decodes less.
 
-A shard under its final name is whole: the same command goes on where it was stopped.
+Each shard's SHA-256 is noted once it is written: the same command goes on where it was stopped, and
+writes anew a shard that is not what was noted.
 """
 
+import errno
 import hashlib
 import io
 import json
 import math
+import re
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
-from rslib.data.tars import MANIFEST
+from rslib.data.check import check
+from rslib.data.columns import Slices
+from rslib.data.splits import LIST, list_beside
+from rslib.data.tars import MANIFEST, sha256_of
 from rslib.machine import cores
 
 QUALITY = 90
 EACH = 1_000  # images a shard, or somewhat fewer
+BEGUN = "building.json"  # as manifest.json, with those shards that are written so far
+DRAFT = re.compile(
+    r"((train|val)-\d+-of-\d+\.tar|building\.json|manifest\.json|minival\.txt)\.\d+\.tmp"
+)
 
 
-def build(listing, out, side, report=print):
+def build(listing, out, side, report=print, cache_dir=None):
     """Write training and test images, the shorter side as `side` pixels, to tars below out.
 
     listing: of `rslib.data.images.source`. Smaller images keep their size. Training images are
-    shuffled, the same way always, so that every shard holds a bit of everything. Returns the
-    manifest: classes, side, quality, counts, and each shard's SHA-256. Raises InputError where the
-    disk is full; what is written then stays, and counts when the command is given again.
+    shuffled, the same way always, so that every shard holds a bit of everything. All are decoded
+    once before: a few that cannot be read are left out, as in training. That is remembered in
+    cache_dir. Returns the manifest: classes, side, quality, counts of what was written, and each
+    shard's SHA-256. Raises InputError where more cannot be read, or the disk is full; what is
+    written then stays, and counts when the command is given again.
     """
-    train, test, classes = listing
+    train, _, classes = listing
     about = {"classes": classes, "side": side, "quality": QUALITY}
-    about["counts"] = {"train": len(train), "val": len(test)}
-    about["source"] = sha256([train.digest(), test.digest()])
     out = Path(out)
-    begun = out / "building.json"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is no folder; name another")
+    refuse_own(listing, out)
+    with told(out):
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out} is no folder; name another")
+        noted_shards(out, about)  # refused before all is decoded, not after
+    with claimed(out):
+        readable, source = checked(listing, report, cache_dir)
+        listed = minival(train, readable["train"])
+        about["counts"] = {part: len(images) for part, images in readable.items()}
+        about |= {"source": source, "minival": sha256(listed)}
+        with told(out):
+            return written(readable, listed, about, out, report)
+
+
+def written(readable, listed, about, out, report):
+    """Write what is not there yet, and note each shard; returns the manifest."""
+    noted, shards = noted_shards(out, about), {}
+    for file in out.iterdir():
+        if DRAFT.fullmatch(file.name):  # of a build that was killed
+            file.unlink()
+    note(out, BEGUN, about, noted)
+    if listed:
+        write_atomically(out / LIST, "\n".join(listed).encode())
+    for part, images in readable.items():
+        for file, positions in planned(part, len(images), out):
+            if not file.exists() or sha256_of(file) != noted.get(file.name):
+                noted[file.name] = write(file, images, positions, about["side"])
+                report(f"wrote {file.name}")
+                note(out, BEGUN, about, noted)
+            shards[file.name] = noted[file.name]
+    note(out, MANIFEST, about, shards)
+    (out / BEGUN).unlink()
+    return about | {"shards": shards}
+
+
+@contextmanager
+def told(out):
+    """What the system has against a folder becomes one line with the remedy."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        refuse_others(out, about)
-        write_atomically(begun, json.dumps(about).encode())
-        shards = {}
-        for part, images in (("train", train), ("val", test)):
-            shards |= write_part(part, images, out, side, report)
-        manifest = about | {"shards": shards}
-        write_atomically(out / MANIFEST, json.dumps(manifest, indent=1).encode())
-        begun.unlink()
+        yield
     except OSError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"cannot write to {out}: {error.strerror}; make room and give the command again"
-        ) from error
-    return manifest
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = (
+            "make room and give the command again"
+            if full
+            else "name a folder that can be written to"
+        )
+        raise InputError(f"cannot write to {out}: {error.strerror or error}; {remedy}") from error
 
 
-def refuse_others(out, about):
-    """Raise InputError where a folder holds tars of other images, or of another side."""
-    for file in (out / "building.json", out / MANIFEST):
+@contextmanager
+def claimed(out):
+    """Hold a folder for this process: two builds would each remove the other's drafts."""
+    lock = FileLock(out / "lock")
+    with told(out):
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(
+                f"another process builds into {out}; wait for it, or name another folder"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def refuse_own(listing, out):
+    """Raise InputError where tars would lie among the images that they are made of, or above."""
+    out = out.resolve()
+    for images in listing[:2]:
+        if images.in_memory:
+            continue
+        items, part = images.items, images.names[0].partition("/")[0]
+        sharded = isinstance(items, Slices)
+        folder = (items.files[0].parent if sharded else items.root).resolve()
+        if folder.is_relative_to(out) or (not sharded and out.is_relative_to(folder / part)):
+            raise InputError(f"{out} holds the images themselves; name another folder with --to")
+
+
+def checked(listing, report, cache_dir):
+    """({part: images that can be read}, the SHA-256 of their names, labels and contents)."""
+    train, test, classes = listing
+    about = ["built", train.digest(), test.digest(), classes] if cache_dir else None
+    return check({"train": train, "val": test}, classes, about, cache_dir, report)
+
+
+def minival(train, readable):
+    """Names in the `minival.txt` beside the images, without those that are left out."""
+    if not (file := list_beside(train)):
+        return []
+    lost = set()
+    if len(readable) < len(train):
+        lost = {PurePosixPath(name).stem for name in {*train.names} - {*readable.names}}
+    return [name for name in file.read_text().split() if PurePosixPath(name).stem not in lost]
+
+
+def note(out, name, about, shards):
+    content = json.dumps(about | {"shards": shards}, indent=1)
+    write_atomically(out / name, content.encode())
+
+
+def noted_shards(out, about):
+    """{name: SHA-256} of the shards that were written into a folder.
+
+    Raises InputError where they are of other images, or of another side, or of nobody knows what.
+    """
+    for file in (out / BEGUN, out / MANIFEST):
         if file.exists():
-            held = json.loads(file.read_text())
+            try:
+                held = json.loads(file.read_bytes())
+                noted = dict(held.get("shards", {}))
+            except (ValueError, TypeError, AttributeError) as error:
+                raise InputError(f"{file} is of no build; name another folder") from error
             if {name: held.get(name) for name in about} != about:
                 raise InputError(f"{out} was begun with other images or sides; name another folder")
-            return
+            return noted
     if any(out.glob("*.tar")):
         raise InputError(f"{out} holds tars of unknown images; name another folder")
+    return {}
 
 
-def write_part(part, images, out, side, report):
-    """{name: SHA-256} of a part's shards, those written that are missing."""
-    order = np.arange(len(images))
+def planned(part, images, out):
+    """(file, positions of its images) of each shard of a part."""
+    order = np.arange(images)
     if part == "train":
         np.random.default_rng(0).shuffle(order)
-    count = max(1, math.ceil(len(images) / EACH))
-    shards = {}
+    count = max(1, math.ceil(images / EACH))
+    for number, positions in enumerate(np.array_split(order, count)):
+        yield out / f"{part}-{number:05d}-of-{count:05d}.tar", positions.tolist()
+
+
+def write(file, images, positions, side):
+    """Write a shard; returns its SHA-256."""
     with ThreadPoolExecutor(cores()) as pool:  # Pillow works outside the interpreter's lock
-        for number, positions in enumerate(np.array_split(order, count)):
-            file = out / f"{part}-{number:05d}-of-{count:05d}.tar"
-            if not file.exists():
-                shrunk = pool.map(lambda p: shrink(images.image(p), side), positions.tolist())
-                write_atomically(file, packed(images, positions.tolist(), shrunk))
-                report(f"wrote {file.name}, {number + 1} of {count}")
-            shards[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
-    return shards
+        shrunk = pool.map(lambda p: shrink(images.image(p), side), positions)
+        content = packed(images, positions, shrunk)
+    write_atomically(file, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def shrink(pixels, side):

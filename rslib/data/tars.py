@@ -55,10 +55,21 @@ def manifest_of(root):
     if not (root / MANIFEST).is_file():
         raise InputError(f"{root} has tars, but no {MANIFEST} that names their classes")
     try:
-        held = json.loads((root / MANIFEST).read_text())
-        return list(held["classes"]), dict(held["counts"]), held
+        held = json.loads((root / MANIFEST).read_bytes())
+        classes, counts = held["classes"], held["counts"]
+        if {type(counts), type(held.get("shards", {}))} != {dict} or not all_differ(classes):
+            raise TypeError("other kinds of values")
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{root / MANIFEST} names no classes and counts; build again") from error
+        raise InputError(
+            f"{root / MANIFEST} does not say classes, each once, and counts; repair it, or build "
+            "into another folder"
+        ) from error
+    return classes, counts, held
+
+
+def all_differ(classes):
+    strings = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    return strings and len({*classes}) == len(classes)
 
 
 def built(images):
@@ -66,16 +77,27 @@ def built(images):
     if not isinstance(images.items, Slices) or images.items.files[0].suffix != ".tar":
         return {}
     *_, held = manifest_of(images.items.files[0].parent)
-    return {name: held[name] for name in ("side", "quality") if name in held}
+    if "side" not in held or "quality" not in held:  # tars that another program wrote
+        return {}
+    return {name: held[name] for name in ("side", "quality")}
 
 
 def verify(file):
-    """Read all of a tar. Raises InputError where it is not the one that manifest.json names."""
+    """Compare all of a tar with manifest.json; False where that has no checksums.
+
+    Raises InputError where it has another.
+    """
     *_, held = manifest_of(file.parent)
+    if "shards" not in held:
+        return False
+    if held["shards"].get(file.name) != sha256_of(file):
+        raise InputError(f"{file} has not the SHA-256 in {MANIFEST}; build again")
+    return True
+
+
+def sha256_of(file):
     with open(file, "rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    if held.get("shards", {}).get(file.name) != digest:
-        raise InputError(f"{file} has not the SHA-256 in {MANIFEST}; remove it, and build again")
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def members(file):
@@ -85,7 +107,8 @@ def members(file):
         with tarfile.open(file, "r:") as opened:
             for member in opened:
                 path = PurePosixPath(member.name)
-                if not member.isreg() or path.is_absolute() or ".." in path.parts:
+                plain = member.isreg() and not member.issparse() and path.name
+                if not plain or path.is_absolute() or ".." in path.parts:
                     raise InputError(f"{file} is refused: {member.name!r} is no plain file in it")
                 key = str(path.with_suffix(""))
                 if path.suffix.lower() in IMAGES and key in images:
@@ -108,6 +131,6 @@ def members(file):
 
 def label_of(content, file, key):
     try:
-        return int(content)
-    except ValueError as error:
+        return int(np.int64(int(content)))  # as labels are kept
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{file}: the label of {key} is no number") from error
