@@ -85,6 +85,33 @@ def test_a_turn_that_exif_asks_for_is_passed_over(tmp_path):
     assert by_torchvision(file, apply_exif_orientation=True).shape == (3, 451, 300)
 
 
+def with_segments(file, *segments):
+    """A JPEG with segments put behind its first two bytes; each: (marker, content)."""
+    whole = file.read_bytes()
+    told = [bytes([255, marker]) + (len(c) + 2).to_bytes(2) + c for marker, c in segments]
+    file.write_bytes(whole[:2] + b"".join(told) + whole[2:])
+    return file
+
+
+def test_a_turn_is_found_behind_what_looks_like_a_scan(tmp_path):
+    """A profile or a preview may hold any bytes, those of a marker too."""
+    file = with_segments(spoil(tmp_path) / "turned.jpg", (0xED, b"Photoshop 3.0\0\xff\xda"))
+    assert difference(check.decode(file), by_pillow(file)) == 0
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("name", ["plain.jpg", "turned.jpg", "png.JPEG"])
+def test_one_limit_of_pixels_holds_for_every_decoder(name, tmp_path, monkeypatch):
+    file = spoil(tmp_path) / name  # 300×451 pixels
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300 * 451 // 2)
+    if name == "plain.jpg":
+        assert check.pixels_of_plain_jpeg(file.read_bytes()) == 300 * 451
+    check.decode(file)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300 * 451 // 2 - 1)
+    with pytest.raises(check.UnreadableImage, match="pixels"):
+        check.decode(file)
+
+
 def test_a_truncated_photograph_is_named(tmp_path):
     with pytest.raises(check.UnreadableImage, match=r"truncated\.jpg cannot be read"):
         check.decode(spoil(tmp_path) / "truncated.jpg")

@@ -92,7 +92,7 @@ def open_images(data, listing, cache_dir=None, report=print):
         about = [train.digest(), test.digest(), classes, wanted, named and named.read_text()]
     # fewer are split in no time
     kept_in = cache_dir if len(train) > CHUNK else None
-    chosen = remembered(kept_in, "split", about, lambda: split(train, test, data))
+    chosen = remembered(kept_in, "split", about, lambda: split(train, test, data), report)
     parts = {"train": train, "minival": train, "test": test}
     splits = {name: images.take(chosen[name]) for name, images in parts.items()}
     splits, content = check(splits, classes, about, cache_dir, report)

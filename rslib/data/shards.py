@@ -3,6 +3,7 @@
 import mmap
 import re
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -55,14 +56,16 @@ def index(part, files, entries, cache_dir, report):
     cache_dir, by the names, sizes and times of the files. Raises InputError.
     """
     about = [part, [stamp(file) for file in files]]
-    held = remembered(cache_dir, "index", about, lambda: listed(part, files, entries, report))
+    look = partial(listed, part, files, entries, cache_dir, report)
+    held = remembered(cache_dir, "index", about, look, report)
     names = Names(held["text"], held["names"])
     columns = names, held["labels"], Slices(files, held["where"])
     return columns, dict(zip(held["synsets"].tolist(), held["numbers"].tolist(), strict=True))
 
 
-def listed(part, files, entries, report):
-    report(f"listing {len(files)} shards of {part}; the outcome is remembered")
+def listed(part, files, entries, cache_dir, report):
+    kept = "; the outcome is remembered" if cache_dir else ""
+    report(f"listing {len(files)} shards of {part}{kept}")
     names, numbers, synsets = [], [], {}
     for place, file in enumerate(files):
         for entry in entries(file):
