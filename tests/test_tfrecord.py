@@ -9,6 +9,7 @@ from PIL import Image
 from tfrecord.reader import tfrecord_loader
 from tfrecord.writer import TFRecordWriter
 
+from rslib import paths
 from rslib.config import InputError
 from rslib.data import imagenet, tfrecord
 from rslib.data.shards import numbered
@@ -167,6 +168,27 @@ def test_a_missing_shard_is_named(tmp_path):
     (tmp_path / "train-00000-of-00002").unlink()
     with pytest.raises(InputError, match="lacks 1 of 2 shards of train, first 0"):
         imagenet.from_records(tmp_path)
+
+
+def test_two_sets_of_shards_in_one_folder_are_told(tmp_path):
+    write(tmp_path, "tpu")
+    write(tmp_path, "tfds")
+    with pytest.raises(InputError, match=r"shard twice, imagenet2012-train.* and train-00000-of"):
+        numbered(tmp_path, ["train"])
+
+
+def test_a_number_beyond_the_count_is_told(tmp_path):
+    write(tmp_path, "tpu")
+    (tmp_path / "train-00001-of-00002").rename(tmp_path / "train-00005-of-00002")
+    with pytest.raises(InputError, match="train-00005-of-00002 is none of 2 shards"):
+        numbered(tmp_path, ["train"])
+
+
+@pytest.mark.parametrize("suffix", ["", ".tar"])
+def test_what_can_be_opened_is_found_by_the_environment(tmp_path, monkeypatch, suffix):
+    (tmp_path / f"imagenet-train-000000-of-000001{suffix}").touch()
+    monkeypatch.setenv("RSLIB_DATA", str(tmp_path))
+    assert numbered(tmp_path, ["train"], suffix) and paths.imagenet_dir() == tmp_path
 
 
 def test_another_class_order_is_refused(tmp_path):

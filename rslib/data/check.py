@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import math
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,12 +60,10 @@ def pixels_of_plain_jpeg(content):
         marker = content[at + 1]
         if marker == SCAN:
             return pixels
-        if marker in LONE or marker == APP1 and content[at + 4 : at + 8] == b"Exif":
+        if marker in LONE or (marker == APP1 and content[at + 4 : at + 8] == b"Exif"):
             return None
         if marker in FRAMES:
-            pixels = int.from_bytes(content[at + 5 : at + 7]) * int.from_bytes(
-                content[at + 7 : at + 9]
-            )
+            pixels = math.prod(struct.unpack_from(">HH", content, at + 5))
         at += 2 + int.from_bytes(content[at + 2 : at + 4])
     return None
 

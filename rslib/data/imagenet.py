@@ -15,6 +15,7 @@ from torchvision.datasets import imagenet as published
 from rslib.config import InputError
 from rslib.data import folders, tfrecord
 from rslib.data.shards import PARTS, index, numbered
+from rslib.paths import entries
 
 # what torchvision's readers raise for files that are not theirs
 UNREADABLE = (RuntimeError, OSError, EOFError, pickle.UnpicklingError, ValueError, struct.error)
@@ -24,8 +25,7 @@ VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG", re.IGNORECASE)
 
 def flat(root):
     """Does val/ hold the images as they were published, without class folders?"""
-    val = root / "val"
-    return val.is_dir() and any(VALIDATION.fullmatch(file.name) for file in val.iterdir())
+    return any(VALIDATION.fullmatch(entry.name) for entry in entries(root / "val"))
 
 
 def flat_validation(root, classes):

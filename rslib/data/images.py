@@ -4,8 +4,8 @@ The manifest's hash covers the content of every image that is used.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -135,7 +135,7 @@ def source(dataset, data_dir="", cache_dir=None, report=print):
     if dataset == "folder":
         if not data_dir:
             raise InputError("dataset 'folder' needs data_dir: a folder with train/ and val/")
-        root = Path(data_dir).expanduser()
+        root = paths.expanded(data_dir)
         return from_tars(root, cache_dir, report) if tars.sharded(root) else folder(root)
     raise InputError(f"no dataset {dataset!r}{suggest(dataset, DATASETS)}")
 
@@ -200,8 +200,9 @@ def published_cifar(name, root):
 
 def folder(root, test_names=("test", "val")):
     """``train/<class>/*`` and ``test/<class>/*`` (or ``val/``); class order by sorted name."""
-    if not root.is_dir():
-        raise InputError(f"data_dir {root} does not exist; give a folder with train/ and val/")
+    if not os.path.isdir(root):
+        wrong = "is no folder" if os.path.lexists(root) else "does not exist"
+        raise InputError(f"data_dir {root} {wrong}; give a folder with train/ and val/")
     # ImageNet's own test/ has images without labels, so without class folders
     test_name = next((name for name in test_names if folders.classes_of(root / name)), None)
     found = {"train": folders.classes_of(root / "train"), "/ or ".join(test_names): test_name}
