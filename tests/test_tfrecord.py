@@ -12,7 +12,7 @@ from tfrecord.writer import TFRecordWriter
 from rslib import paths
 from rslib.config import InputError
 from rslib.data import imagenet, tfrecord
-from rslib.data.shards import numbered
+from rslib.data.shards import index, numbered
 
 WNIDS = ["n01440764", "n01443537", "n02105855"]
 
@@ -161,6 +161,26 @@ def test_other_keys_are_refused(tmp_path):
     writer.close()
     with pytest.raises(InputError, match=r"has the keys \['pixels'\]; ImageNet's are others"):
         list(tfrecord.records(tmp_path / "train-00000-of-00001"))
+
+
+@pytest.mark.parametrize(
+    ("style", "key", "value", "message"),
+    [
+        ("tpu", "image/class/label", (-1, "int"), "image/class/label is no number from 0 on"),
+        ("tfds", "label", (-1, "int"), "label is no number from 0 on"),
+        ("tpu", "image/class/label", (b"7", "byte"), "image/class/label is no number"),
+        ("tpu", "image/filename", (7, "int"), "is no bytes"),
+        ("tpu", "image/class/synset", (7, "int"), "is no bytes"),
+        ("tfds", "image", (7, "int"), "is no bytes"),
+    ],
+)
+def test_a_feature_of_another_type_is_named(tmp_path, style, key, value, message):
+    file = tmp_path / "train-00000-of-00001"
+    writer = TFRecordWriter(str(file))
+    writer.write(STYLES[style][0](0, "a.JPEG", jpeg(0)) | {key: value})
+    writer.close()
+    with pytest.raises(InputError, match=message):
+        index("train", [file], tfrecord.records, None, str)
 
 
 def test_a_missing_shard_is_named(tmp_path):

@@ -16,7 +16,7 @@ from rslib.data import cifar, folders, imagenet, tars
 from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
 from rslib.data.columns import Files, Names, Slices
 from rslib.data.remember import remembered
-from rslib.data.splits import list_beside, split
+from rslib.data.splits import lines_of, list_beside, split
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
 EMBEDDED_SHA256 = {
@@ -88,8 +88,9 @@ def open_images(data, listing, cache_dir=None, report=print):
     about = None
     if cache_dir and not train.in_memory:
         wanted = data.train_images, data.minival_images, data.test_images, data.subset
-        named = list_beside(train)
-        about = [train.digest(), test.digest(), classes, wanted, named and named.read_text()]
+        file = list_beside(train, data)
+        named = file and lines_of(file)
+        about = [train.digest(), test.digest(), classes, wanted, named]
     # fewer are split in no time
     kept_in = cache_dir if len(train) > CHUNK else None
     chosen = remembered(kept_in, "split", about, lambda: split(train, test, data), report)
