@@ -8,8 +8,8 @@ import argparse
 import json
 import sys
 import traceback
-from pathlib import Path
 
+from rslib import paths
 from rslib.config import InputError, suggest
 from rslib.params import EXECUTORS, Params
 
@@ -169,7 +169,7 @@ def run(options):
 
 
 def profile(options):
-    from rslib import models, paths, profile, runs
+    from rslib import models, profile, runs
     from rslib.recipes import pareto, rescaled
 
     if options.threads is not None and (type(options.threads) is not int or options.threads < 1):
@@ -206,13 +206,13 @@ def profile(options):
 
 
 def evaluate(options):
-    from rslib import evaluate, paths, released, runs
+    from rslib import evaluate, released, runs
 
     runs_dir = paths.runs_dir(options.runs_dir)
     found = evaluate.evaluate(
         options.model,
-        Path(options.weights).expanduser(),
-        Path(options.data_dir).expanduser(),
+        paths.expanded(options.weights),
+        paths.expanded(options.data_dir),
         resolution=whole_pixels(options.resolution),
         shown=options.preprocessing,
         device=runs.choose_device(options.device),
@@ -231,22 +231,21 @@ def export(options):
     from rslib import export
 
     side = whole_pixels(options.resolution)
-    if options.weights is not None and Path(options.source).expanduser().is_dir():
+    if options.weights is not None and paths.expanded(options.source).is_dir():
         raise InputError(f"{options.source} is a run and has weights of its own; leave --weights")
     if options.weights is None:
         if side is not None:
             raise InputError("a run has its own resolution; --resolution goes with --weights")
-        network, side, about = export.trained(Path(options.source).expanduser())
+        network, side, about = export.trained(paths.expanded(options.source))
     else:
-        weights = Path(options.weights).expanduser()
+        weights = paths.expanded(options.weights)
         network, side, about = export.published(options.source, weights, side)
-    export.export(network, Path(options.file).expanduser(), resolution=side, about=about)
+    export.export(network, paths.expanded(options.file), resolution=side, about=about)
     print(f"wrote {options.file}")
     return DONE
 
 
 def data(options):
-    from rslib import paths
     from rslib.data import build, images, rate, survey
     from rslib.machine import cores
 
@@ -256,8 +255,8 @@ def data(options):
             raise InputError(f"{name} is {count}; give a whole number")
     if options.kind != "check" and (type(options.side) is not int or options.side < 1):
         raise InputError(f"--side is {options.side}; give whole pixels")
-    if options.kind == "build":
-        out = folder_to(options.to)
+    if options.kind == "build" and not options.to:
+        raise InputError("--to is empty; name a folder")
     listing = images.source(options.dataset, options.data_dir)
     if options.kind == "check":
         bad = survey.survey(listing, options.sample)
@@ -267,21 +266,13 @@ def data(options):
         workers = cores() - 1 if options.workers is None else options.workers
         rate.rate(listing, options.side, workers, options.sample)
         return DONE
+    out = paths.expanded(options.to)
     built = build.build(listing, out, options.side, cache_dir=paths.runs_dir())
     remedy = f"dataset folder and data_dir {out}"
     if options.dataset == "imagenet":
         remedy = f"dataset imagenet, and data_dir or RSLIB_DATA {out}"
     print(f"{len(built['shards'])} shards in {out}; train on them with {remedy}")
     return DONE
-
-
-def folder_to(given):
-    if not given:
-        raise InputError("--to is empty; name a folder")
-    try:
-        return Path(given).expanduser()
-    except RuntimeError as error:
-        raise InputError(f"--to is {given!r}, and there is no such user; name a folder") from error
 
 
 def whole_pixels(given):
@@ -291,7 +282,7 @@ def whole_pixels(given):
 
 
 def record(options):
-    from rslib import devices, paths, released, results
+    from rslib import devices, released, results
     from rslib.recipes.studies import STUDIES
 
     known = {devices.FOLDER: devices.record, released.FOLDER: released.record}

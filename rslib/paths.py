@@ -4,40 +4,76 @@ import os
 import re
 from pathlib import Path
 
+from rslib.config import InputError
+
 ROOT = Path(__file__).resolve().parent.parent
 PAPER = ROOT / "data" / "paper"
 RESULTS = ROOT / "data" / "results"
 EMBEDDED = ROOT / "data" / "fashion-mnist" / "fashion-mnist.npz"
+# train-00003-of-01024, imagenet2012-validation.tfrecord-00000-of-00064, val-000012-of-000050.tar
+SHARD = re.compile(r"(train|validation|val|test)\b.*-(\d+)-of-(\d+)(\.tar)?$")
+
+
+def expanded(given):
+    """A path whose ~ is looked up. Raises InputError where no such user is."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{given}: no home of such a user; write the path out") from error
+
+
+def entries(folder):
+    """What lies in a folder, as `os.DirEntry`s; nothing where there is no folder.
+
+    Raises InputError where it may not be looked into.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        remedy = "give its permissions, or another folder"
+        raise InputError(f"{folder} cannot be listed ({error.strerror}); {remedy}") from error
+
+
+def shards(root, part, suffix=""):
+    """[(number, of how many, file)] by name, of a part; part: as in names. TFRecords or .tar."""
+    found = []
+    for entry in sorted(entries(root), key=lambda entry: entry.name):
+        match = SHARD.search(entry.name)
+        if match and match[1] in part and (match[4] or "") == suffix and entry.is_file():
+            found.append((int(match[2]), int(match[3]), root / entry.name))
+    return found
 
 
 def runs_dir(given=""):
     """Folder of checkpoints and histories: the one given, or ``runs/`` of the project."""
-    return Path(given).expanduser().resolve() if given else ROOT / "runs"
+    return expanded(given).resolve() if given else ROOT / "runs"
 
 
 def data_root(given=""):
     """Folder of data sets: the one given, else $RSLIB_DATA; None without either."""
     named = given or os.environ.get("RSLIB_DATA")
-    return Path(named).expanduser() if named else None
+    return expanded(named) if named else None
 
 
 def imagenet_dir(given=""):
     """ImageNet's folder: as given, else $RSLIB_DATA/imagenet or $RSLIB_DATA; None if absent."""
     if given:
-        return Path(given).expanduser()
-    root = os.environ.get("RSLIB_DATA")
-    candidates = [Path(root).expanduser() / "imagenet", Path(root).expanduser()] if root else []
-    return next((c for c in candidates if (c / "train").is_dir() or has_shards(c)), None)
+        return expanded(given)
+    root = data_root()
+    candidates = [root / "imagenet", root] if root else []
+    return next((c for c in candidates if os.path.isdir(c / "train") or has_shards(c)), None)
 
 
 def has_shards(root):
     """Does the folder hold training images as tars, or it or its train/ as TFRecords?"""
-    return bool(training_shards(root)) or any(root.glob("train-*-of-*.tar"))
+    return bool(training_shards(root) or shards(root, ("train",), ".tar"))
 
 
 def training_shards(root):
-    files = (file for folder in (root, root / "train") for file in folder.glob("*train*-of-*"))
-    return [file for file in files if re.search(r"\btrain\b.*-\d+-of-\d+$", file.name)]
+    return shards(root, ("train",)) + shards(root / "train", ("train",))
 
 
 def is_imagenet(root):
@@ -48,6 +84,6 @@ def is_imagenet(root):
     if root is None:
         return False
     wnids = list(root.glob("train/n[0-9]*"))
-    if any(root.glob("train-*-of-*.tar")) and (root / "manifest.json").is_file():
+    if shards(root, ("train",), ".tar") and (root / "manifest.json").is_file():
         wnids = set(re.findall(rb'"n\d{8}"', (root / "manifest.json").read_bytes()))
     return len(training_shards(root)) == 1024 or len(wnids) == 1000

@@ -1,12 +1,17 @@
 """One miniature ImageNet in every layout: the same images, labels and classes from each."""
 
+import hashlib
 import json
 import os
+import tarfile
 
+import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 from test_tfrecord import STYLES, WNIDS, jpeg, write
 from tfrecord.writer import TFRecordWriter
+from torchvision.datasets import imagenet as published
 
 from rslib import paths
 from rslib.config import InputError, Recipe, evolve
@@ -218,6 +223,31 @@ def test_minival_is_what_a_list_names(layout, monkeypatch):
     assert "minival_by" not in subset.manifest  # it is for all images alone
 
 
+def test_the_first_shards_of_tfds_are_other_images(papers_minival, tmp_path):
+    write(tmp_path, "tfds")
+    train, test, _ = images.source("imagenet", str(tmp_path), **QUIET)
+    found = splits.split(train, test, data(train_images=0))
+    assert found["minival_by"] == "shards 0 to 0 of 2 (TFDS)"
+
+
+def test_a_list_is_read_line_by_line(tmp_path):
+    file = tmp_path / "minival.txt"
+    file.write_bytes("\ufeff# held out\r\na b.JPEG\r\n\r\n  c.JPEG \r\n".encode())
+    assert splits.lines_of(file) == ["a b.JPEG", "c.JPEG"]
+
+
+@pytest.mark.parametrize("content", ["n01440764_0".encode("utf-16"), b"caf\xe9"])
+def test_a_list_is_read_only_where_it_is_asked(tmp_path, monkeypatch, content):
+    write(tmp_path, "tpu")
+    monkeypatch.setattr(splits, "PAPERS_MINIVAL", 3)
+    monkeypatch.setattr(images, "IMAGENET_COUNTS", (12, 12))
+    (tmp_path / "minival.txt").write_bytes(content)
+    listing = images.source("imagenet", str(tmp_path), **QUIET)
+    assert len(images.open_images(data(), listing, tmp_path / "cache", **QUIET).train) == 9
+    with pytest.raises(InputError, match=r"minival\.txt cannot be read .* write it as UTF-8"):
+        images.open_images(data(train_images=0), listing, tmp_path / "cache", **QUIET)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -245,6 +275,29 @@ def test_a_flat_val_needs_the_devkits_answers(tmp_path):
     torch.save(({}, [WNIDS[0]]), root / "meta.bin")
     with pytest.raises(InputError, match=r"val_00000002\.JPEG: the devkit has no answer"):
         images.source("imagenet", str(root))
+
+
+def test_the_devkit_is_read_without_writing_beside_it(tmp_path, monkeypatch):
+    root, devkit = tmp_path / "flat", tmp_path / "ILSVRC2012_devkit_t12" / "data"
+    (tmp_path / "shards").mkdir()
+    as_folders(root, write(tmp_path / "shards", "tpu"), flat=True)
+    _, answers = torch.load(root / "meta.bin")
+    (root / "meta.bin").unlink()
+    devkit.mkdir(parents=True)
+    kinds = [("ILSVRC2012_ID", "i4"), ("WNID", "O"), ("words", "O"), ("gloss", "O"), ("n", "i4")]
+    rows = [(place, wnid, wnid, "", 0) for place, wnid in enumerate(reversed(WNIDS), start=1)]
+    savemat(devkit / "meta.mat", {"synsets": np.array(rows, dtype=kinds)})
+    numbers = "".join(f"{3 - WNIDS.index(wnid)}\n" for wnid in answers)
+    (devkit / "ILSVRC2012_validation_ground_truth.txt").write_text(numbers)
+    archive = root / imagenet.DEVKIT
+    with tarfile.open(archive, "w:gz") as opened:
+        opened.add(devkit.parent, devkit.parent.name)
+    md5 = hashlib.md5(archive.read_bytes()).hexdigest()
+    monkeypatch.setitem(published.ARCHIVE_META, "devkit", (imagenet.DEVKIT, md5))
+    before = sorted(root.rglob("*"))
+    _, test, _ = images.source("imagenet", str(root))
+    assert [WNIDS[label] for label in test.labels] == answers
+    assert sorted(root.rglob("*")) == before
 
 
 def test_shards_of_one_part_alone_are_named(tmp_path):

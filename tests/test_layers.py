@@ -9,7 +9,8 @@ import rslib
 
 PACKAGE = Path(rslib.__file__).parent
 ORDER = [
-    {"config", "atomic", "paths", "clock", "machine"},
+    {"config", "atomic", "clock", "machine"},
+    {"paths"},
     {"recipes", "models", "data", "optim", "ema", "metrics"},
     {"checkpoint", "results", "params", "stats", "counts", "devices", "released"},
     {"tasks", "verdicts", "fast"},

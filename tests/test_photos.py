@@ -1,5 +1,8 @@
 """Photographs, clean and spoilt: read as independent readers read them, or named."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ from pictures import photos
 from PIL import ExifTags, Image
 from torchvision.io import ImageReadMode, decode_image
 
+from rslib.config import InputError
 from rslib.data import check, images, survey
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*TorchVision are deprecated:DeprecationWarning")
@@ -85,6 +89,33 @@ def test_a_turn_that_exif_asks_for_is_passed_over(tmp_path):
     assert by_torchvision(file, apply_exif_orientation=True).shape == (3, 451, 300)
 
 
+def with_segments(file, *segments):
+    """A JPEG with segments put behind its first two bytes; each: (marker, content)."""
+    whole = file.read_bytes()
+    told = [bytes([255, marker]) + (len(c) + 2).to_bytes(2) + c for marker, c in segments]
+    file.write_bytes(whole[:2] + b"".join(told) + whole[2:])
+    return file
+
+
+def test_a_turn_is_found_behind_what_looks_like_a_scan(tmp_path):
+    """A profile or a preview may hold any bytes, those of a marker too."""
+    file = with_segments(spoil(tmp_path) / "turned.jpg", (0xED, b"Photoshop 3.0\0\xff\xda"))
+    assert difference(check.decode(file), by_pillow(file)) == 0
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("name", ["plain.jpg", "turned.jpg", "png.JPEG"])
+def test_one_limit_of_pixels_holds_for_every_decoder(name, tmp_path, monkeypatch):
+    file = spoil(tmp_path) / name  # 300×451 pixels
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300 * 451 // 2)
+    if name == "plain.jpg":
+        assert check.pixels_of_plain_jpeg(file.read_bytes()) == 300 * 451
+    check.decode(file)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300 * 451 // 2 - 1)
+    with pytest.raises(check.UnreadableImage, match="pixels"):
+        check.decode(file)
+
+
 def test_a_truncated_photograph_is_named(tmp_path):
     with pytest.raises(check.UnreadableImage, match=r"truncated\.jpg cannot be read"):
         check.decode(spoil(tmp_path) / "truncated.jpg")
@@ -100,3 +131,93 @@ def test_the_survey_names_every_kind(tmp_path, recwarn):
     assert set(counted.split(", ")) == {f"2 {kind}" for kind in (*KINDS.values(), "unreadable")}
     assert "  can not be read: train/cat/truncated.jpg" in said
     assert not recwarn.list
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Two classes of one photograph, cat/0.jpg and dog/0.jpg, in train/ and in val/."""
+    for part in ("train", "val"):
+        for name in ("cat", "dog"):
+            (tmp_path / part / name).mkdir(parents=True)
+            (tmp_path / part / name / "0.jpg").write_bytes(photos()[0].read_bytes())
+    return tmp_path
+
+
+def surveyed(tree):
+    said = []
+    survey.survey(images.folder(tree), report=said.append)
+    return said
+
+
+def test_what_is_passed_over_is_told(tree):
+    whole = (tree / "train/cat/0.jpg").read_bytes()
+    for name in (
+        "cat/1.gif",
+        "cat/2.GIF",
+        "dog/1.jfif",
+        "dog/.hidden.jpg",
+        "dog/.thumbnails/0.jpg",
+    ):
+        file = tree / "train" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(whole)
+    (tree / "train/cat/more").symlink_to(tree / "val/cat")
+    assert list(images.folder(tree)[0].names) == ["train/cat/0.jpg", "train/dog/0.jpg"]
+    (line,) = (line for line in surveyed(tree) if "passed over" in line)
+    assert line.startswith("  passed over: 2 .gif, ")
+    others = {"1 .jfif", "1 links to folders", "1 hidden files", "1 hidden folders"}
+    assert set(line.split(": ")[1].split(", ")) == {"2 .gif", *others}
+
+
+def test_the_folder_of_the_test_images_is_told_where_two_could_be(tree):
+    assert not any("is not looked at" in line for line in surveyed(tree))
+    shutil.copytree(tree / "val", tree / "test")
+    assert "  these are of test/; val/ is not looked at" in surveyed(tree)
+
+
+def test_a_class_without_images_counts_as_none(tree):
+    train, test, classes = images.folder(tree)
+    said = []
+    survey.survey((train.take(np.array([0])), test, classes), report=said.append)
+    assert said[1] == "training: 1 images, 0 to 1 of each class"
+
+
+def test_names_are_compared_with_kinds(tmp_path):
+    photo = Image.open(photos()[0])
+    for name, kind in (("a.png", "JPEG"), ("b.jpg", "MPO"), ("c.tif", "TIFF"), ("d.webp", "PNG")):
+        more = {"save_all": True, "append_images": [photo]} if kind == "MPO" else {}
+        photo.save(tmp_path / name, format=kind, **more)
+    assert survey.kind_of(tmp_path / "a.png").endswith("named .png")
+    assert survey.kind_of(tmp_path / "d.webp").endswith("named .webp")
+    assert survey.kind_of(tmp_path / "b.jpg").startswith("MPO")
+    assert not any("named" in survey.kind_of(tmp_path / name) for name in ("b.jpg", "c.tif"))
+
+
+def test_a_name_that_is_no_utf_8_can_be_printed(tree):
+    for part in ("train", "val"):
+        os.rename(tree / part / "cat", os.fsencode(tree / part) + b"/caf\xe9")
+    (next((tree / "val").glob("caf*")) / "0.jpg").write_bytes(b"")
+    said = "\n".join(surveyed(tree)).encode("utf-8")
+    assert said.startswith(b"2 classes: caf\\udce9, dog") and b"val/caf\\udce9/0.jpg" in said
+
+
+def test_a_folder_that_may_not_be_looked_into_is_one_line(tree, monkeypatch):
+    locked, scandir = tree / "train/dog", os.scandir
+
+    def refused(folder):
+        if str(folder) == str(locked):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(InputError, match=r"train/dog cannot be listed \(Permission denied\)"):
+        images.folder(tree)
+
+
+def test_a_path_that_is_no_folder_is_told(tree):
+    for name, message in (("train/cat/0.jpg", "is no folder"), ("none", "does not exist")):
+        with pytest.raises(InputError, match=message):
+            images.source("folder", str(tree / name))
+    for dataset in ("folder", "imagenet", "cifar10"):
+        with pytest.raises(InputError, match="~nosuchuser/x: no home of such a user"):
+            images.source(dataset, "~nosuchuser/x")

@@ -3,6 +3,7 @@
 import json
 import tarfile
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from test_tfrecord import STYLES, WNIDS
 from tfrecord.writer import TFRecordWriter
 
 from rslib.config import InputError, Recipe, evolve, sha256
-from rslib.data import check, images, splits
+from rslib.data import check, images, splits, tfrecord
 from rslib.data.columns import Names
 
 QUIET = {"report": lambda line: None}
@@ -201,13 +202,95 @@ def test_what_can_not_be_read_is_told_again(large, monkeypatch):
     assert len(said) == 1
 
 
+@pytest.mark.parametrize("layout", ["folder", "tpu"])
+def test_the_same_files_at_another_place_are_the_same(layout, tmp_path, monkeypatch):
+    dataset, write = LAYOUTS[layout]
+    monkeypatch.setattr(check, "SMALL_FILES", 0)
+    (tmp_path / "one").mkdir()
+    write(tmp_path / "one")
+    first = opened(dataset, tmp_path / "one", tmp_path / "cache")
+    (tmp_path / "one").rename(tmp_path / "other")
+    monkeypatch.setattr(check, "decode", None)
+    monkeypatch.setattr(tfrecord, "records", None)
+    assert told(opened(dataset, tmp_path / "other", tmp_path / "cache")) == told(first)
+
+
+@pytest.mark.parametrize("budget", [0.001, 1])
+def test_a_file_that_could_not_be_opened_is_asked_again(large, monkeypatch, budget):
+    root, cache, _ = large
+    good = told(opened("folder", root, root / "no cache yet"))
+    monkeypatch.setattr(check, "UNREADABLE_BUDGET", budget)
+    locked, read = images.folder(root)[1].items[0], Path.read_bytes
+
+    def refused(file):
+        if file == locked:
+            raise PermissionError(13, "Permission denied")
+        return read(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refused)
+        if budget < 1:
+            with pytest.raises(InputError, match="1 of 14 images cannot be read"):
+                opened("folder", root, cache, test_images=0)
+        else:
+            assert len(opened("folder", root, cache, test_images=0).test) == 5
+    assert len(opened("folder", root, cache, test_images=0).test) == 6
+    assert told(opened("folder", root, cache)) == good
+
+
+def test_a_refusal_is_not_remembered(large, monkeypatch):
+    root, cache, _ = large
+    images.folder(root)[1].items[0].write_bytes(b"P6 4 5 255\n")
+    with pytest.raises(InputError, match="1 of 14 images cannot be read"):
+        opened("folder", root, cache, test_images=0)
+    assert not list(cache.glob("checked-*"))
+
+
+def test_a_full_memory_is_no_fault_of_a_file(large, monkeypatch):
+    root, cache, _ = large
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(check, "UNREADABLE_BUDGET", 1)
+    monkeypatch.setattr(check.Image, "open", full)
+    with pytest.raises(InputError, match=r"memory is full at .*\.ppm"):
+        opened("folder", root, cache)
+    assert not list(cache.glob("checked-*"))
+
+
+def test_what_cannot_be_written_is_told_and_the_run_goes_on(large, monkeypatch):
+    root, cache, _ = large
+    cache.write_text("no folder")
+    said = []
+    found = images.open_images(data(), images.folder(root), cache, said.append)
+    assert len(found.train) == 5 and len(said) == 3
+    assert all(line.startswith("cannot be remembered: ") for line in (said[0], said[2]))
+
+
+def test_memory_is_promised_only_where_it_is_kept(large):
+    said = []
+    images.open_images(data(), images.folder(large[0]), report=said.append)
+    assert said == ["decoding all 12 images once"]
+
+
 def test_a_damaged_memory_is_named(large):
     root, cache, _ = large
     opened("folder", root, cache)
     kept = next(cache.glob("checked-*.npz"))
-    kept.write_bytes(kept.read_bytes()[:-30])
-    with pytest.raises(InputError, match=r"checked-\w+\.npz is damaged .*; remove it"):
-        opened("folder", root, cache)
+    whole, array = kept.read_bytes(), BytesIO()
+    np.savez(array, train=np.arange(3))
+    spoilt = [whole[:-30], b"", b"\x80junk", array.getvalue()]
+    spoilt += [whole[:at] + b"\xff\xff\xff" + whole[at + 3 :] for at in range(0, 400, 7)]
+    told_as_damaged = 0
+    for content in spoilt:
+        kept.write_bytes(content)
+        try:
+            opened("folder", root, cache)
+        except InputError as error:
+            assert f"{kept} is damaged (" in str(error) and str(error).endswith("remove it")
+            told_as_damaged += 1
+    assert told_as_damaged > 40  # some bytes, as those of a date, are not looked at
 
 
 def test_no_object_is_kept_for_an_image(large):

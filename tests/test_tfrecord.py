@@ -9,9 +9,10 @@ from PIL import Image
 from tfrecord.reader import tfrecord_loader
 from tfrecord.writer import TFRecordWriter
 
+from rslib import paths
 from rslib.config import InputError
 from rslib.data import imagenet, tfrecord
-from rslib.data.shards import numbered
+from rslib.data.shards import index, numbered
 
 WNIDS = ["n01440764", "n01443537", "n02105855"]
 
@@ -162,11 +163,52 @@ def test_other_keys_are_refused(tmp_path):
         list(tfrecord.records(tmp_path / "train-00000-of-00001"))
 
 
+@pytest.mark.parametrize(
+    ("style", "key", "value", "message"),
+    [
+        ("tpu", "image/class/label", (-1, "int"), "image/class/label is no number from 0 on"),
+        ("tfds", "label", (-1, "int"), "label is no number from 0 on"),
+        ("tpu", "image/class/label", (b"7", "byte"), "image/class/label is no number"),
+        ("tpu", "image/filename", (7, "int"), "is no bytes"),
+        ("tpu", "image/class/synset", (7, "int"), "is no bytes"),
+        ("tfds", "image", (7, "int"), "is no bytes"),
+    ],
+)
+def test_a_feature_of_another_type_is_named(tmp_path, style, key, value, message):
+    file = tmp_path / "train-00000-of-00001"
+    writer = TFRecordWriter(str(file))
+    writer.write(STYLES[style][0](0, "a.JPEG", jpeg(0)) | {key: value})
+    writer.close()
+    with pytest.raises(InputError, match=message):
+        index("train", [file], tfrecord.records, None, str)
+
+
 def test_a_missing_shard_is_named(tmp_path):
     write(tmp_path, "tpu")
     (tmp_path / "train-00000-of-00002").unlink()
     with pytest.raises(InputError, match="lacks 1 of 2 shards of train, first 0"):
         imagenet.from_records(tmp_path)
+
+
+def test_two_sets_of_shards_in_one_folder_are_told(tmp_path):
+    write(tmp_path, "tpu")
+    write(tmp_path, "tfds")
+    with pytest.raises(InputError, match=r"shard twice, imagenet2012-train.* and train-00000-of"):
+        numbered(tmp_path, ["train"])
+
+
+def test_a_number_beyond_the_count_is_told(tmp_path):
+    write(tmp_path, "tpu")
+    (tmp_path / "train-00001-of-00002").rename(tmp_path / "train-00005-of-00002")
+    with pytest.raises(InputError, match="train-00005-of-00002 is none of 2 shards"):
+        numbered(tmp_path, ["train"])
+
+
+@pytest.mark.parametrize("suffix", ["", ".tar"])
+def test_what_can_be_opened_is_found_by_the_environment(tmp_path, monkeypatch, suffix):
+    (tmp_path / f"imagenet-train-000000-of-000001{suffix}").touch()
+    monkeypatch.setenv("RSLIB_DATA", str(tmp_path))
+    assert numbered(tmp_path, ["train"], suffix) and paths.imagenet_dir() == tmp_path
 
 
 def test_another_class_order_is_refused(tmp_path):

@@ -23,7 +23,7 @@ from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
 from rslib.data.check import check
 from rslib.data.columns import Slices
-from rslib.data.splits import LIST, list_beside
+from rslib.data.splits import LIST, lines_of, list_beside
 from rslib.data.tars import MANIFEST, sha256_of
 from rslib.machine import cores
 
@@ -143,7 +143,7 @@ def minival(train, readable):
     lost = set()
     if len(readable) < len(train):
         lost = {PurePosixPath(name).stem for name in {*train.names} - {*readable.names}}
-    return [name for name in file.read_text().split() if PurePosixPath(name).stem not in lost]
+    return [name for name in lines_of(file) if PurePosixPath(name).stem not in lost]
 
 
 def note(out, name, about, shards):

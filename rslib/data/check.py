@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import math
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +21,9 @@ from rslib.machine import cores
 
 CHUNK = 10_000  # files decoded between two looks at the clock
 UNREADABLE_BUDGET = 0.001  # of all files that are used; more is refused
+# markers of a JPEG's segments
+SCAN, APP1, FRAMES = 0xDA, 0xE1, {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+LONE = {*range(0xC0), *range(0xD0, 0xDA), 0xFF}  # without a length, or reserved
 SMALL_FILES = 128 * 2**20  # bytes of files, and
 SMALL_PIXELS = 2 * 2**30  # bytes of their pixels, up to which decoded images are kept in memory
 
@@ -29,45 +34,79 @@ def decode(item):
     In memory the three values of a pixel lie together, as decoders write them and as the crop reads
     them fastest. Raises UnreadableImage.
     """
+    content = content_of(item)
     with named(item):
-        content = content_of(item)
-        header = content[: content.find(b"\xff\xda")]  # of a JPEG: up to the scan
-        # TorchCodec has Pillow's pixels without its copies, but turns images as EXIF asks for
-        if header.startswith(b"\xff\xd8") and b"Exif\0\0" not in header:
+        # TorchCodec has Pillow's pixels without its copies, but turns images as EXIF asks for, and
+        # knows no limit
+        if (pixels := pixels_of_plain_jpeg(content)) is not None:
+            if pixels > 2 * Image.MAX_IMAGE_PIXELS:  # where Pillow refuses
+                raise ValueError(f"{pixels:,} pixels are over the limit")
             return decode_jpeg(content)
-    with opened(item) as image:
-        if image.mode[0] in "IF":
-            raise ValueError(f"mode {image.mode} has no 8-bit channels")
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+        with Image.open(io.BytesIO(content)) as image:
+            if image.mode[0] in "IF":
+                raise ValueError(f"mode {image.mode} has no 8-bit channels")
+            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+def pixels_of_plain_jpeg(content):
+    """How many pixels a JPEG without EXIF has; None for any other file, and any oddly made JPEG.
+
+    Segments are walked by their lengths, as a profile or a preview holds markers of its own.
+    """
+    at, pixels, end = 2, None, len(content) - 9
+    if content[:2] != b"\xff\xd8":
+        return None
+    while at < end and content[at] == 0xFF:
+        marker = content[at + 1]
+        if marker == SCAN:
+            return pixels
+        if marker in LONE or (marker == APP1 and content[at + 4 : at + 8] == b"Exif"):
+            return None
+        if marker in FRAMES:
+            pixels = math.prod(struct.unpack_from(">HH", content, at + 5))
+        at += 2 + int.from_bytes(content[at + 2 : at + 4])
+    return None
 
 
 class UnreadableImage(InputError):
     """A file that is no whole image."""
 
 
+class UnopenedFile(UnreadableImage):
+    """A file that the disk, the network or its permissions do not give; another day they may."""
+
+
 @contextmanager
 def opened(item):
-    file = item if isinstance(item, Path) else io.BytesIO(item.read())
+    """The image by Pillow, of which only the header is read."""
+    file = item if isinstance(item, Path) else io.BytesIO(content_of(item))
     with named(item), Image.open(file) as image:
         yield image
 
 
 @contextmanager
-def named(item):
-    """Decoders raise whatever a broken file leads them to; it becomes UnreadableImage."""
+def named(item, as_what=UnreadableImage):
+    """Decoders raise whatever a broken file leads them to; it becomes UnreadableImage.
+
+    A full memory is no fault of the file: that ends all.
+    """
     try:
         yield
     except Exception as error:
         name = item if isinstance(item, Path) else f"{item.file} at byte {item.offset}"
-        raise UnreadableImage(f"{name} cannot be read ({error}); repair or remove it") from error
+        if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # PyTorch's
+            raise InputError(f"memory is full at {name}; free some, or remove it") from error
+        raise as_what(f"{name} cannot be read ({error}); repair or remove it") from error
 
 
 def check(splits, classes, about, cache_dir, report):
     """Decode every file once: drop and name unreadable ones, keep small sets in memory.
 
     about: plain data that tells these splits from others; the outcome of a large set is remembered
-    by it. Returns the splits, and the SHA-256 of the classes and of all names, labels and contents.
+    by it, but not what may pass: a refusal, and files that could not be opened. Returns the splits,
+    and the SHA-256 of the classes and of all names, labels and contents.
     """
+    total = sum(map(len, splits.values()))
     if _is_small(splits.values()):
         read = {name: _read_all(images.items, True, report) for name, images in splits.items()}
         found = outcome(splits, classes, read)
@@ -76,22 +115,32 @@ def check(splits, classes, about, cache_dir, report):
             for name, images in splits.items()
         }
     else:
-        found = remembered(cache_dir, "checked", about, lambda: _read_once(splits, classes, report))
+        found = remembered(
+            cache_dir,
+            "checked",
+            about,
+            lambda: _read_once(splits, classes, cache_dir, report),
+            report,
+            lambda found: not found["unopened"] and not _too_many(map(found.get, splits), total),
+        )
     bad = [images.items[p] for name, images in splits.items() for p in found[name].tolist()]
-    _judge(bad, sum(map(len, splits.values())), report)
+    _judge(bad, total, report)
     good = {name: without(images, found[name]) for name, images in splits.items()}
     return good, str(found["sha256"])
 
 
 def outcome(splits, classes, read):
-    """{"sha256": of all that is good, name of a split: positions of what is not}, as arrays."""
-    contents, bad = [], {}
+    """{"sha256": of all that is good, name of a split: positions of what is not, "unopened": how
+    many of these could not be opened}, as arrays."""
+    contents, bad, unopened = [], {}, 0
     for name, images in splits.items():
         rows = zip(images.names, images.labels.tolist(), read[name], strict=True)
         rows = [[called, label, digest] for called, label, (_, digest) in rows]
-        bad[name] = np.flatnonzero([digest is None for *_, digest in rows])
-        contents.append([name, [row for row in rows if row[-1] is not None]])
-    return {"sha256": np.array(sha256([classes, contents])), **bad}
+        bad[name] = np.flatnonzero([not isinstance(digest, str) for *_, digest in rows])
+        contents.append([name, [row for row in rows if isinstance(row[-1], str)]])
+        unopened += sum(digest is UnopenedFile for *_, digest in rows)
+    sha = np.array(sha256([classes, contents]))
+    return {"sha256": sha, "unopened": np.array(unopened), **bad}
 
 
 def without(images, positions):
@@ -113,7 +162,9 @@ def _is_small(splits):
 
 
 def content_of(item):
-    return item.read_bytes() if isinstance(item, Path) else item.read()
+    """The bytes of a file or a `Slice`. Raises UnopenedFile."""
+    with named(item, UnopenedFile):
+        return item.read_bytes() if isinstance(item, Path) else item.read()
 
 
 def _pixel_bytes(file):
@@ -124,15 +175,17 @@ def _pixel_bytes(file):
         return 0  # it takes no memory; decoding will count and name it
 
 
-def _read_once(splits, classes, report):
+def _read_once(splits, classes, cache_dir, report):
     total = sum(map(len, splits.values()))
-    report(f"decoding all {total:,} images once; the outcome is remembered")
+    kept = "; the outcome is remembered" if cache_dir else ""
+    report(f"decoding all {total:,} images once{kept}")
     read = {name: _read_all(images.items, False, report) for name, images in splits.items()}
     return outcome(splits, classes, read)
 
 
 def _read_all(items, keep, report):
-    """[(image, or None if it is not to be kept, digest)]; [(item, None)] of an unreadable one."""
+    """[(image, or None if it is not to be kept, digest)]; of an unreadable one (item, its error's
+    class)."""
     if isinstance(items, list):
         return [(image, digest_of(image)) for image in items]
     read, begin = [], time.monotonic()
@@ -150,17 +203,26 @@ def _read(item, keep):
     try:
         image = decode(item)
         return image if keep else None, hashlib.sha256(content_of(item)).hexdigest()[:16]
-    except UnreadableImage:
-        return item, None
+    except UnreadableImage as error:
+        return item, type(error)
+
+
+def _too_many(bad, total):
+    return sum(map(len, bad)) > UNREADABLE_BUDGET * total
 
 
 def _judge(unreadable, total, report):
     if not unreadable:
         return
-    named = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
-    if len(unreadable) > UNREADABLE_BUDGET * total:
+    named = shown(", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else ""))
+    if _too_many([unreadable], total):
         raise InputError(
             f"{len(unreadable)} of {total} images cannot be read (0.1 % is the limit); "
             f"repair or remove: {named}"
         )
     report(f"left out {len(unreadable)} of {total} images that cannot be read: {named}")
+
+
+def shown(text):
+    """Text that any output takes: bytes of a name that are no UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -28,10 +28,16 @@ class Column:
         return type(self)(*self.shared, self.where[np.asarray(positions, dtype=np.int64)])
 
     def digest(self):
-        """What tells this column from others; of files, by their names, sizes and times."""
+        """What tells this column from others; of files, by their names, sizes and times.
+
+        Not by where they lie: the same files are the same by another path too.
+        """
         told = hashlib.sha256(repr(self.where.shape).encode() + self.where.tobytes())
         for held in self.shared:
-            told.update(held if isinstance(held, np.ndarray) else repr(stamped(held)).encode())
+            if isinstance(held, list):  # shards
+                told.update(repr([stamp(file) for file in held]).encode())
+            elif isinstance(held, np.ndarray):
+                told.update(held)
         return told.hexdigest()
 
 
@@ -112,11 +118,7 @@ class Slices(Column):
         return Slice(self.files[file], offset, length)
 
 
-def stamped(held):
-    """Shards with their sizes and times, which tell that one is not what it was; or a folder."""
-    return [stamp(file) for file in held] if isinstance(held, list) else str(held)
-
-
 def stamp(file):
+    """A file's name, size and time, which tell that it is not what it was."""
     about = file.stat()
-    return str(file), about.st_size, about.st_mtime_ns
+    return file.name, about.st_size, about.st_mtime_ns

@@ -1,20 +1,21 @@
 """Images that are files of their own, in a folder for each class."""
 
 import os
+from collections import Counter
 
 import numpy as np
 
 from rslib.config import InputError
 from rslib.data.columns import Files, Names
+from rslib.paths import entries
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def classes_of(folder):
     """Names of the class folders, in order; hidden ones, as editors make them, are none."""
-    if not folder.is_dir():
-        return []
-    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and e.name[0] != ".")
+    visible = (entry for entry in entries(folder) if entry.name[0] != ".")
+    return sorted(entry.name for entry in visible if os.path.isdir(entry.path))
 
 
 def tree(root, part):
@@ -36,19 +37,40 @@ def tree(root, part):
 def below(root, folder):
     """Sorted [(name, size, time)] of all images in a folder; name: from root on.
 
+    What is hidden, links to folders and other suffixes are passed over, as `passed_over` tells.
     One look at each file: a set is listed at every start, and a million looks take seconds.
     """
     rows, waiting = [], [folder]
     while waiting:
         folder = waiting.pop()
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                name = f"{folder}/{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(name)
-                elif entry.name.lower().endswith(SUFFIXES) and entry.name[0] != ".":
-                    rows.append((name, *size_and_time(entry)))
+        for entry in entries(root / folder):
+            if entry.name[0] == ".":
+                continue
+            name = f"{folder}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(name)
+            elif entry.name.lower().endswith(SUFFIXES):
+                rows.append((name, *size_and_time(entry)))
     return sorted(rows)
+
+
+def passed_over(root, part):
+    """What `tree` leaves out below ``<root>/<part>/<class>``, counted in words; "" if nothing."""
+    found, waiting = Counter(), [root / part / name for name in classes_of(root / part)]
+    while waiting:
+        for entry in entries(waiting.pop()):
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if is_folder and entry.name[0] != ".":
+                waiting.append(entry.path)
+            elif is_folder:
+                found["hidden folders"] += 1
+            elif entry.name[0] == ".":
+                found["hidden files"] += 1
+            elif os.path.isdir(entry.path):
+                found["links to folders"] += 1
+            elif not entry.name.lower().endswith(SUFFIXES):
+                found[os.path.splitext(entry.name)[1].lower() or "files without a suffix"] += 1
+    return ", ".join(f"{count:,} {what}" for what, count in found.most_common())
 
 
 def size_and_time(entry):

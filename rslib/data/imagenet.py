@@ -8,6 +8,7 @@
 import pickle
 import re
 import struct
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from torchvision.datasets import imagenet as published
@@ -15,6 +16,7 @@ from torchvision.datasets import imagenet as published
 from rslib.config import InputError
 from rslib.data import folders, tfrecord
 from rslib.data.shards import PARTS, index, numbered
+from rslib.paths import entries
 
 # what torchvision's readers raise for files that are not theirs
 UNREADABLE = (RuntimeError, OSError, EOFError, pickle.UnpicklingError, ValueError, struct.error)
@@ -24,27 +26,25 @@ VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG", re.IGNORECASE)
 
 def flat(root):
     """Does val/ hold the images as they were published, without class folders?"""
-    val = root / "val"
-    return val.is_dir() and any(VALIDATION.fullmatch(file.name) for file in val.iterdir())
+    return any(VALIDATION.fullmatch(entry.name) for entry in entries(root / "val"))
 
 
 def flat_validation(root, classes):
     """(names, labels, files) of a flat val/, by the devkit's answers.
 
     They are read by torchvision, from meta.bin as it writes it, or from the devkit's archive beside
-    val/. An answer is looked up by the number in an image's name. Raises InputError where answers
-    are missing, or speak of other classes than train/ has.
+    val/, where nothing is written: the folder may be read-only. An answer is looked up by the
+    number in an image's name. Raises InputError where answers are missing, or speak of other
+    classes than train/ has.
     """
     if not (root / published.META_FILE).is_file() and not (root / DEVKIT).is_file():
         raise InputError(f"{root}/val has no class folders; put {DEVKIT} into {root}")
     try:
-        if not (root / published.META_FILE).is_file():
-            published.parse_devkit_archive(root)
-        _, answers = published.load_meta_file(root)
+        answers = answers_of(root)
     except UNREADABLE as error:
         raise InputError(
-            f"{root / published.META_FILE} or {DEVKIT} can not be read; remove the first, and "
-            "fetch the second again"
+            f"{root / published.META_FILE} or {DEVKIT} can not be read ({error}); remove the "
+            "first, and fetch the second again"
         ) from error
     known = {name: label for label, name in enumerate(classes)}
     rows, labels = [], []
@@ -60,6 +60,15 @@ def flat_validation(root, classes):
         labels.append(known[answers[number - 1]])
     names, files = folders.columns(root, [rows])
     return names, np.array(labels, dtype=np.int64), files
+
+
+def answers_of(root):
+    """The validation images' wnids, in the order of the images' numbers."""
+    if (root / published.META_FILE).is_file():
+        return published.load_meta_file(root)[1]
+    with TemporaryDirectory() as folder:
+        published.parse_devkit_archive(folder, str((root / DEVKIT).resolve()))
+        return published.load_meta_file(folder)[1]
 
 
 def sharded(root):

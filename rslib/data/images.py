@@ -4,8 +4,8 @@ The manifest's hash covers the content of every image that is used.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from rslib.data import cifar, folders, imagenet, tars
 from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
 from rslib.data.columns import Files, Names, Slices
 from rslib.data.remember import remembered
-from rslib.data.splits import list_beside, split
+from rslib.data.splits import lines_of, list_asked, split
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
 EMBEDDED_SHA256 = {
@@ -88,11 +88,12 @@ def open_images(data, listing, cache_dir=None, report=print):
     about = None
     if cache_dir and not train.in_memory:
         wanted = data.train_images, data.minival_images, data.test_images, data.subset
-        named = list_beside(train)
-        about = [train.digest(), test.digest(), classes, wanted, named and named.read_text()]
+        file = list_asked(train, data)
+        named = file and lines_of(file)
+        about = [train.digest(), test.digest(), classes, wanted, named]
     # fewer are split in no time
     kept_in = cache_dir if len(train) > CHUNK else None
-    chosen = remembered(kept_in, "split", about, lambda: split(train, test, data))
+    chosen = remembered(kept_in, "split", about, lambda: split(train, test, data), report)
     parts = {"train": train, "minival": train, "test": test}
     splits = {name: images.take(chosen[name]) for name, images in parts.items()}
     splits, content = check(splits, classes, about, cache_dir, report)
@@ -135,7 +136,7 @@ def source(dataset, data_dir="", cache_dir=None, report=print):
     if dataset == "folder":
         if not data_dir:
             raise InputError("dataset 'folder' needs data_dir: a folder with train/ and val/")
-        root = Path(data_dir).expanduser()
+        root = paths.expanded(data_dir)
         return from_tars(root, cache_dir, report) if tars.sharded(root) else folder(root)
     raise InputError(f"no dataset {dataset!r}{suggest(dataset, DATASETS)}")
 
@@ -200,8 +201,9 @@ def published_cifar(name, root):
 
 def folder(root, test_names=("test", "val")):
     """``train/<class>/*`` and ``test/<class>/*`` (or ``val/``); class order by sorted name."""
-    if not root.is_dir():
-        raise InputError(f"data_dir {root} does not exist; give a folder with train/ and val/")
+    if not os.path.isdir(root):
+        wrong = "is no folder" if os.path.lexists(root) else "does not exist"
+        raise InputError(f"data_dir {root} {wrong}; give a folder with train/ and val/")
     # ImageNet's own test/ has images without labels, so without class folders
     test_name = next((name for name in test_names if folders.classes_of(root / name)), None)
     found = {"train": folders.classes_of(root / "train"), "/ or ".join(test_names): test_name}

@@ -1,19 +1,18 @@
 """Images that lie in large files: where each one begins, and how long it is."""
 
 import mmap
-import re
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from rslib import paths
 from rslib.config import InputError
 from rslib.data.columns import Names, Slices, stamp
 from rslib.data.remember import remembered
 
 PARTS = {"train": ("train",), "val": ("validation", "val")}  # and how they are called in names
-# train-00003-of-01024, imagenet2012-validation.tfrecord-00000-of-00064, val-000012-of-000050.tar
-NUMBERED = re.compile(r"(train|validation|val|test)\b.*-(\d+)-of-(\d+)(\.tar)?$")
 
 
 class Entry(NamedTuple):
@@ -29,13 +28,17 @@ class Entry(NamedTuple):
 def numbered(root, part, suffix=""):
     """The shards of a part in their order, whole or none; part: as in their names.
 
-    Raises InputError where one is missing.
+    Raises InputError where one is missing, or there twice.
     """
     found = {}
-    for file in sorted(root.iterdir()) if root.is_dir() else ():
-        match = NUMBERED.search(file.name)
-        if match and match[1] in part and (match[4] or "") == suffix and file.is_file():
-            found.setdefault(int(match[3]), {})[int(match[2])] = file
+    for number, count, file in paths.shards(root, part, suffix):
+        files = found.setdefault(count, {})
+        if number in files:
+            twice = f"{files[number].name} and {file.name}"
+            raise InputError(f"{root} has a shard twice, {twice}; keep one set")
+        if number >= count:
+            raise InputError(f"{file} is none of {count} shards, which count from 0; remove it")
+        files[number] = file
     if len(found) > 1:
         raise InputError(f"{root} has shards of several sets ({sorted(found)}); keep one")
     for count, files in found.items():
@@ -55,14 +58,16 @@ def index(part, files, entries, cache_dir, report):
     cache_dir, by the names, sizes and times of the files. Raises InputError.
     """
     about = [part, [stamp(file) for file in files]]
-    held = remembered(cache_dir, "index", about, lambda: listed(part, files, entries, report))
+    look = partial(listed, part, files, entries, cache_dir, report)
+    held = remembered(cache_dir, "index", about, look, report)
     names = Names(held["text"], held["names"])
     columns = names, held["labels"], Slices(files, held["where"])
     return columns, dict(zip(held["synsets"].tolist(), held["numbers"].tolist(), strict=True))
 
 
-def listed(part, files, entries, report):
-    report(f"listing {len(files)} shards of {part}; the outcome is remembered")
+def listed(part, files, entries, cache_dir, report):
+    kept = "; the outcome is remembered" if cache_dir else ""
+    report(f"listing {len(files)} shards of {part}{kept}")
     names, numbers, synsets = [], [], {}
     for place, file in enumerate(files):
         for entry in entries(file):

@@ -17,13 +17,15 @@ def split(train, test, data):
     """{"train", "minival", "test": positions, int64, "minival_by": how}: the same wherever made.
 
     Class-balanced, by a hash of names; how then is "". But where all of ImageNet is asked for, its
-    1,024 shards give the authors' own minival, the first 20 of them, and other layouts the images
+    1,024 shards give the first 20 of them: the authors' own minival where Google's script wrote
+    them, and as many other images where TFDS did, which how says. Other layouts give the images
     that `minival.txt` names, if it is there.
     """
-    whole = data.minival_images == PAPERS_MINIVAL and not data.train_images
-    if whole and in_shards(train):
-        minival, how = by_shards(train), f"shards 0 to {HELD_OUT_SHARDS - 1} of {SHARDS}"
-    elif whole and (file := list_beside(train)):
+    if is_whole(data) and in_shards(train):
+        writer = " (TFDS)" if ".tfrecord" in train.items.files[0].name else ""
+        how = f"shards 0 to {HELD_OUT_SHARDS - 1} of {SHARDS}{writer}"
+        minival = by_shards(train)
+    elif file := list_asked(train, data):
         minival, how = by_list(train, file)
     else:
         minival, how = by_hash(train, data), ""
@@ -32,6 +34,11 @@ def split(train, test, data):
         rest = rest[balanced(train.take(rest), data.train_images, f"train-{data.subset}")]
     tested = balanced(test, data.test_images, "test") if data.test_images else np.arange(len(test))
     return {"train": rest, "minival": minival, "test": tested, "minival_by": np.array(how)}
+
+
+def is_whole(data):
+    """Is all of ImageNet asked for?"""
+    return data.minival_images == PAPERS_MINIVAL and not data.train_images
 
 
 def in_shards(train):
@@ -54,6 +61,11 @@ def refuse_few_classes(train, minival, what, remedy):
         raise InputError(f"{what} {covered} of {classes} classes, {remedy}")
 
 
+def list_asked(train, data):
+    """The file `minival.txt` where it decides; None where it is not there, or not asked."""
+    return list_beside(train) if is_whole(data) and not in_shards(train) else None
+
+
 def list_beside(train):
     """The file `minival.txt` in a data set's folder; None if there is none."""
     if train.in_memory:
@@ -64,13 +76,22 @@ def list_beside(train):
     return next((f / LIST for f in folders if (f / LIST).is_file()), None)
 
 
+def lines_of(file):
+    """The names in a `minival.txt`: one a line, without empty lines and those that begin with #."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()  # as Windows writes it, too
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read ({error}); write it as UTF-8") from error
+    return [line for line in map(str.strip, lines) if line and line[0] != "#"]
+
+
 def by_list(train, file):
     """(positions of the images that a file names, one a line; how to say so in a result).
 
     Folders and suffixes do not matter: n01440764_10026.JPEG and train/n01440764/n01440764_10026
     are the same. Raises InputError where names do not tell images apart.
     """
-    lines = file.read_text().split()
+    lines = lines_of(file)
     wanted = {PurePosixPath(line).stem for line in lines}
     stems = (PurePosixPath(name).stem for name in train.names)
     found = [(position, stem) for position, stem in enumerate(stems) if stem in wanted]

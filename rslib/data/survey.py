@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from PIL.ExifTags import Base
 from tqdm import tqdm
 
 from rslib.config import InputError
-from rslib.data import tars, tfrecord
-from rslib.data.check import CHUNK, UnreadableImage, decode, opened
-from rslib.data.columns import Slices
+from rslib.data import folders, tars, tfrecord
+from rslib.data.check import CHUNK, UnreadableImage, decode, opened, shown
+from rslib.data.columns import Files, Slices
 from rslib.data.splits import balanced
 from rslib.machine import cores
 
+FORMATS = Image.registered_extensions()  # {".jpg": "JPEG", …}; phones' JPEGs may be MPO
 bar = partial(tqdm, leave=False, disable=None)  # for whoever watches a terminal
 
 
@@ -29,21 +31,39 @@ def survey(listing, sample=0, report=print):
     shard.
     """
     train, test, classes = listing
+
+    def tell(line):
+        report(shown(line))
+
     first = ", ".join(map(str, classes[:5])) + (" …" if len(classes) > 5 else "")
-    report(f"{len(classes):,} classes: {first}")
+    tell(f"{len(classes):,} classes: {first}")
     unreadable = 0
     for part, images in (("training", train), ("test", test)):
         if not len(images):
             raise InputError(f"there are no {part} images")
-        each = sorted(Counter(images.labels.tolist()).values())
-        report(f"{part}: {len(images):,} images, {each[0]:,} to {each[-1]:,} of each class")
+        each = np.bincount(images.labels, minlength=len(classes))
+        tell(f"{part}: {len(images):,} images, {each.min():,} to {each.max():,} of each class")
+        if isinstance(images.items, Files):
+            tell_of_folders(images, tell)
         if isinstance(images.items, Slices):
-            for file in bar(images.items.files, desc=f"{part} shards"):
-                (tars if file.suffix == ".tar" else tfrecord).verify(file)
-            report(f"  the checksums of {len(images.items.files):,} shards are right")
+            files = images.items.files
+            verify = tars.verify if files[0].suffix == ".tar" else tfrecord.verify
+            known = all(verify(file) for file in bar(files, desc=f"{part} shards"))
+            right = f"the checksums of {len(files):,} shards are right"
+            tell(f"  {right if known else 'no checksums of these shards are known'}")
         chosen = balanced(images, sample, "check") if sample else np.arange(len(images))
-        unreadable += look(images, chosen.tolist(), report)
+        unreadable += look(images, chosen.tolist(), tell)
     return unreadable
+
+
+def tell_of_folders(images, report):
+    """Say which folder was taken where two could be, and what was not taken of it."""
+    root, part = images.items.root, images.names[0].partition("/")[0]
+    other = {"test": "val", "val": "test"}.get(part)
+    if other and folders.classes_of(root / other):
+        report(f"  these are of {part}/; {other}/ is not looked at")
+    if left := folders.passed_over(root, part):
+        report(f"  passed over: {left}")
 
 
 def look(images, positions, report):
@@ -79,8 +99,9 @@ def kind_of(item):
         with opened(item) as image:
             kind = f"{image.format} {image.mode}{exif_of(image)}"
             suffix = item.suffix.lower() if isinstance(item, Path) else ""
-            jpeg = suffix in (".jpg", ".jpeg")
-            return f"{kind} named {suffix}" if jpeg and image.format != "JPEG" else kind
+            told = FORMATS.get(suffix)
+            same = told in (None, image.format) or (told, image.format) == ("JPEG", "MPO")
+            return kind if same else f"{kind} named {suffix}"
     except UnreadableImage:
         return "unreadable"
 

@@ -16,6 +16,7 @@ from rslib.data.shards import Entry, mapped
 
 WNID = re.compile(r"n\d{8}")
 HEADER, FOOTER = 12, 4
+NEGATIVE = 1 << 63  # from here on numbers are less than 0
 TEXT, WHOLE = 1, 3  # a Feature's fields: bytes_list and int64_list
 
 
@@ -69,12 +70,13 @@ def frames(data, file):
 
 
 def verify(file):
-    """Read all of a shard. Raises Damaged where data differ from their checksum."""
+    """Compare all of a shard with its checksums: True. Raises Damaged where data differ."""
     with mapped(file) as data:
         for begin, end in frames(data, file):
             (check,) = struct.unpack("<I", data[end : end + FOOTER])
             if check != masked(data[begin:end]):
                 raise Damaged(f"{file}: wrong checksum of the record at byte {begin}")
+    return True
 
 
 def masked(content):
@@ -86,14 +88,17 @@ def masked(content):
 def entry_of(features, data, file):
     for style in STYLES:
         if style.image in features and style.label in features:
-            image, text = features[style.image], features.get(style.name)
-            if not isinstance(image, tuple) or not isinstance(features[style.label], int):
-                raise Damaged(f"{file}: {style.image} is no bytes, or {style.label} no number")
-            synset = features.get(style.synset)
+            image, label = features[style.image], features[style.label]
+            text, synset = features.get(style.name, ()), features.get(style.synset, ())
+            if not all(isinstance(held, tuple) for held in (image, text, synset)):
+                keys = [key for key in (style.image, style.name, style.synset) if key]
+                raise Damaged(f"{file}: one of {keys} is no bytes")
+            if not isinstance(label, int) or label >= NEGATIVE:
+                raise Damaged(f"{file}: {style.label} is no number from 0 on")
             name = words(data, text) if text else ""
             return Entry(
                 name=name,
-                label=features[style.label] - style.first,
+                label=label - style.first,
                 offset=image[0],
                 length=image[1] - image[0],
                 synset=words(data, synset) if synset else wnid_of(name),
