@@ -124,7 +124,10 @@ def test_a_rate_is_told_for_each_step(tree, capsys):
         (["build", "fashion-mnist", "--to", "x", "--side", "big"], "big; give whole pixels"),
         (["build", "fashion-mnist", "--to", "x", "--side", "nan"], "--side is nan; give whole"),
         (["build", "fashion-mnist", "--to", "", "--side", "9"], "--to is empty; name a folder"),
-        (["build", "fashion-mnist", "--to", "~nosuchuser/x", "--side", "9"], "~nosuchuser/x: no home of such a user"),
+        (
+            ["build", "fashion-mnist", "--to", "~nosuchuser/x", "--side", "9"],
+            "~nosuchuser/x: no home of",
+        ),
         (["bench", "fashion-mnist", "--side", "0"], "0; give whole pixels"),
         (["bench", "fashion-mnist", "--workers", "-1"], "workers is -1; give a whole number"),
         (["bench", "fashion-mnist", "--sample", "9"], "9 images do not fill one batch of 64"),
