@@ -260,6 +260,8 @@ def data(options):
     listing = images.source(options.dataset, options.data_dir)
     if options.kind == "check":
         bad = survey.survey(listing, options.sample)
+        if options.dataset == "imagenet":
+            print(images.imagenet_counts(*map(len, listing[:2])))
         print(f"{bad} images can not be read" if bad else "all that was decoded can be read")
         return BAD_INPUT if bad else DONE
     if options.kind == "bench":

@@ -48,6 +48,8 @@ def test_shards_are_compared_with_their_checksums(tmp_path, capsys):
     assert main(["data", "check", "imagenet", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert told.count("the checksums of 2 shards are right") == 2 and "12 JPEG RGB" in told
+    assert "this ImageNet has 12 + 12 images; published are 1281167 + 50000" in told
+    assert images.imagenet_counts(1_281_167, 50_000).endswith("as many images as were published")
     file = tmp_path / "validation-00001-of-00002"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1

@@ -108,7 +108,7 @@ def open_images(data, listing, cache_dir=None, report=print):
 
 def _count_imagenet(train, test, data, report):
     """All of it is asked for where no subset is; a few missing images are told, more refused."""
-    message = f"this ImageNet has {train} + {test} images; published are %d + %d" % IMAGENET_COUNTS
+    message = imagenet_counts(train, test)
     missing = [
         abs(n - all_of) / all_of for n, all_of in zip((train, test), IMAGENET_COUNTS, strict=True)
     ]
@@ -116,6 +116,13 @@ def _count_imagenet(train, test, data, report):
         raise InputError(f"{message}; complete it, or choose a smaller scale")
     if max(missing) > 0:
         report(message)
+
+
+def imagenet_counts(train, test):
+    """In words, how many images an ImageNet has."""
+    if (train, test) == IMAGENET_COUNTS:
+        return "this ImageNet has as many images as were published"
+    return f"this ImageNet has {train} + {test} images; published are %d + %d" % IMAGENET_COUNTS
 
 
 def source(dataset, data_dir="", cache_dir=None, report=print):
