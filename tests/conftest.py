@@ -6,8 +6,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from pictures import picture, to_pillow
 
 from rslib.config import Recipe, evolve
+from rslib.data import build, images
 
 torch.set_num_threads(1)
 
@@ -39,3 +41,25 @@ def tiny():
             "optim.batch_size": 16,
         },
     )
+
+
+@pytest.fixture
+def listing(tmp_path):
+    """Two classes, 7 training and 2 test images each, of several sizes: a folder, undecoded."""
+    root = tmp_path / "tree"
+    for part, count in (("train", 7), ("val", 2)):
+        for name in ("cat", "dog"):
+            (root / part / name).mkdir(parents=True)
+            for i in range(count):
+                shown = picture(20 + 8 * i, 36, seed=100 * (name == "dog") + i)
+                to_pillow(shown).save(root / part / name / f"{i}.png")
+    return images.folder(root)
+
+
+@pytest.fixture
+def built(listing, tmp_path, monkeypatch):
+    """(folder, manifest) of the listing as tars of four images, shorter side 24 pixels."""
+    monkeypatch.setattr(build, "EACH", 4)
+    out = tmp_path / "out"
+    manifest = build.build(listing, out, 24, lambda line: None)
+    return out, manifest
