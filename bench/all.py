@@ -14,7 +14,7 @@ from pathlib import Path
 
 from measure import load, words
 
-from rslib import provenance
+from rslib import machine
 from rslib.atomic import write_atomically
 
 HERE = Path(__file__).resolve().parent
@@ -34,7 +34,7 @@ def run(bench):
 def main(file=None):
     found = {
         "schema": 1,
-        "environment": provenance.session("cpu"),
+        "environment": machine.session("cpu"),
         "versions": {name: version(name) for name in PEERS},
         "rows": [],
     }

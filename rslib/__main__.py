@@ -169,12 +169,12 @@ def run(options):
 
 
 def profile(options):
-    from rslib import models, profile, runs
+    from rslib import machine, models, profile
     from rslib.recipes import pareto, rescaled
 
     if options.threads is not None and (type(options.threads) is not int or options.threads < 1):
         raise InputError(f"threads is {options.threads}; give a whole number from 1 on")
-    device = runs.choose_device(options.device)
+    device = machine.choose_device(options.device)
     variants = profile.chosen(tuple(filter(None, options.variants.split(","))), device)
     asked = {"device": device, "threads": options.threads, "variants": variants}
     rows = {"table7": pareto.table_7, "figure5": rescaled.slow_networks}.get(options.model)
@@ -206,7 +206,7 @@ def profile(options):
 
 
 def evaluate(options):
-    from rslib import evaluate, released, runs
+    from rslib import evaluate, machine, released
 
     runs_dir = paths.runs_dir(options.runs_dir)
     found = evaluate.evaluate(
@@ -215,7 +215,7 @@ def evaluate(options):
         paths.expanded(options.data_dir),
         resolution=whole_pixels(options.resolution),
         shown=options.preprocessing,
-        device=runs.choose_device(options.device),
+        device=machine.choose_device(options.device),
         cache_dir=runs_dir,
         report=lambda line: print(line, file=sys.stderr),
     )
@@ -307,7 +307,7 @@ def fail_with(error):
     """Errors whose classes need torch are only looked for once torch is there."""
     import torch
 
-    from rslib import checkpoint, engine, processes, runs
+    from rslib import checkpoint, engine, machine, processes
 
     if isinstance(error, torch.OutOfMemoryError):
         return fail(
@@ -317,7 +317,7 @@ def fail_with(error):
         )
     if isinstance(error, checkpoint.CannotSave):
         return fail(error, BAD_INPUT)
-    if isinstance(error, runs.Held | engine.Preempted):
+    if isinstance(error, machine.Held | engine.Preempted):
         return fail(error, STOPPED)
     if isinstance(error, processes.Stopped):
         return fail(error, error.code)

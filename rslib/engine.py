@@ -20,6 +20,7 @@ from rslib import checkpoint, fast, optim
 from rslib.clock import Clock
 from rslib.data.randomness import seed_of
 from rslib.ema import Ema
+from rslib.machine import has_bf16
 
 SPLITS = ("test", "minival", "train")
 CHECK_EVERY = 50  # steps between looks at the loss: each look makes a GPU wait
@@ -252,11 +253,6 @@ class Run:
         total = torch.stack(torch._foreach_norm(tensors)).double().sum() + self.loss_sum
         if not math.isfinite(total.item()):
             raise Diverged(f"the loss or a weight is not finite by step {step}")
-
-
-def has_bf16(device):
-    """Does the device compute in bfloat16 itself? Most CPUs and older GPUs only emulate it."""
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def plain_loss(task, model, device):

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
-from rslib import models, provenance
+from rslib import machine, models
 from rslib.config import InputError, sha256, suggest
 from rslib.data import imagenet, images
 from rslib.data.augment import eval_crop
@@ -102,7 +102,7 @@ def evaluate(
         "classes_sha256": sha256(classes),
         "top1": {"correct": right[0], "n": len(found)},
         "top5": {"correct": right[1], "n": len(found)},
-        "environment": provenance.session(device) | {"precision": "fp32"},
+        "environment": machine.session(device) | {"precision": "fp32"},
     }
 
 

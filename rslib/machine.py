@@ -1,10 +1,32 @@
-"""What this process may use of the machine."""
+"""This process and its machine: cores, device, the code it runs, a folder held for itself alone."""
 
 import os
+import platform
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
+import torch
+import torchvision
+from filelock import FileLock, Timeout
 
-def cores():
+from rslib import paths
+from rslib.config import InputError, suggest
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class Held(RuntimeError):
+    """Another process does this very work."""
+
+
+def cores() -> int:
     """CPU cores open to this process: its affinity, and its container's quota, rounded down."""
     if not hasattr(os, "sched_getaffinity"):  # not Linux
         return os.cpu_count() or 1
@@ -15,3 +37,105 @@ def cores():
         if limit != "max":
             allowed = min(allowed, int(limit) // int(period))
     return max(1, allowed)
+
+
+def choose_device(name: str) -> str:
+    """The name "cpu" or "cuda"; "auto" takes a GPU where there is one. Raises InputError."""
+    if name not in DEVICES:
+        raise InputError(f"device is {name!r}{suggest(name, DEVICES)}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device is 'cuda', but torch finds no CUDA GPU; use device cpu")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Does the device compute in bfloat16 itself? Most CPUs and older GPUs only emulate it."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def session(device: str) -> dict:
+    """Code and machine of this process as it begins; neither host name nor folder."""
+    return {
+        "began": now(),
+        **code_version(),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "torchvision": torchvision.__version__,
+        "ignite": version("pytorch-ignite"),
+        "device": device,
+        "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
+        "driver": driver() if device == "cuda" else None,
+        "precision": "bf16" if has_bf16(torch.device(device)) else "fp32",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def driver() -> str | None:
+    about = Path("/proc/driver/nvidia/version")
+    return about.read_text().splitlines()[0] if about.exists() else None
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@cache
+def code_version() -> dict:
+    """{"commit", "code", "dirty"}: HEAD, the hash of what it holds of rslib, and local changes.
+
+    As of the first call in a process, so that what is committed while it runs is not taken for
+    what it runs. Dirty, too, where no git tells: outside a checkout, or from an untracked copy.
+    """
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(paths.ROOT), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "rslib/__init__.py")
+        changed = git("status", "--porcelain", "--", "rslib", "data/fashion-mnist")
+        head = git("rev-parse", "HEAD")
+        return {"commit": head, "code": git("rev-parse", "HEAD:rslib"), "dirty": bool(changed)}
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return {"commit": None, "code": None, "dirty": True}
+
+
+def usable(folder: Path) -> Path:
+    """The folder, made if need be. Raises InputError where nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise InputError(f"runs_dir {folder}: {error.strerror}; name another") from error
+
+
+@contextmanager
+def claim(lock_file: Path, what: str) -> Iterator[None]:
+    """Hold a lock file for this process. Raises Held: what is being done, and by whom.
+
+    The lock is the system's: it goes with the process, however that ends.
+    """
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    holder = lock_file.with_suffix(".holder")
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = holder.read_text() if holder.exists() else "another process"
+        raise Held(f"{what} by {who}; when that has ended, give the command again") from None
+    try:
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from rslib import ema, models, optim, provenance
+from rslib import ema, machine, models, optim
 from rslib.config import Optim
 
 
@@ -87,7 +87,7 @@ def measure(*, model, resolution, device, variant, images, seconds, threads):
 
 def describe(device, variant):
     """Code and machine, and the bytes that are free on the device."""
-    environment = provenance.session(device)
+    environment = machine.session(device)
     environment["precision"] = variant
     free, total = memory_of(device)
     return {"environment": environment, "free": free, "total": total}

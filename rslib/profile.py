@@ -9,12 +9,9 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from statistics import quantiles
 
-from filelock import FileLock, Timeout
-
-from rslib import counts, devices, machine, provenance, results, runs
+from rslib import counts, devices, machine
 from rslib.config import InputError, suggest
 from rslib.measure import VARIANTS, memory_of
 
@@ -50,15 +47,16 @@ def measure_all(runs_dir, rows, *, device="auto", variants=(), threads=None, rep
     """Measure networks and keep each in the device's file as it ends; rows: as `pareto.table_7`.
 
     What is kept or recorded already is not measured again, so the same command goes on where it
-    stopped; only what uncommitted code measured is, once the code is committed. Raises runs.Held
+    stopped; only what uncommitted code measured is, once the code is committed. Raises machine.Held
     where another process measures, and at the end InputError for what could not be measured.
     """
-    device, threads = runs.choose_device(device), threads or machine.cores()
+    device, threads = machine.choose_device(device), threads or machine.cores()
     variants = chosen(variants, device)
     name = in_a_process({"device": device})["environment"]["device_name"]
-    file = runs.usable(runs_dir / devices.FOLDER) / f"{devices.slug(name, device, threads)}.json"
+    file = machine.usable(runs_dir / devices.FOLDER) / f"{devices.slug(name, device, threads)}.json"
     failed = []
-    with alone(file):
+    # two processes that measure would measure each other
+    with machine.claim(file.with_suffix(".lock"), f"{file.name} is being measured"):
         for row in rows:
             for variant in variants:
                 if (row.name, row.resolution, variant) in known(file):
@@ -79,23 +77,9 @@ def measure_all(runs_dir, rows, *, device="auto", variants=(), threads=None, rep
 
 def known(file):
     """Keys of what need not be measured: recorded, or kept and no worse than a new one would be."""
-    dirty = results.code_version()["dirty"]
+    dirty = machine.code_version()["dirty"]
     kept = [one for one in devices.read(file) if dirty or not one["environment"]["dirty"]]
     return {devices.key(one) for one in [*kept, *devices.read(devices.recorded_file(file))]}
-
-
-@contextmanager
-def alone(file):
-    """Hold a device's file: two processes that measure would measure each other."""
-    lock = FileLock(file.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise runs.Held(f"{file.name} is being measured; when that has ended, try again") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def profile(name, resolution, device="auto", variants=(), threads=None):
@@ -105,7 +89,7 @@ def profile(name, resolution, device="auto", variants=(), threads=None):
     memory, with its last line.
     """
     counts.count(name, resolution)  # raises for a wrong name before anything is started
-    device = runs.choose_device(device)
+    device = machine.choose_device(device)
     for variant in chosen(variants, device):
         asked = {"model": name, "resolution": resolution, "device": device, "variant": variant}
         asked |= {"seconds": SECONDS, "threads": threads or machine.cores()}
@@ -137,7 +121,7 @@ def in_a_process(asked):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == -signal.SIGKILL and asked["device"] == "cpu":
         # so the kernel ends a process that takes the machine's last memory
-        session = provenance.session("cpu") | {"precision": asked["variant"]}
+        session = machine.session("cpu") | {"precision": asked["variant"]}
         free, total = memory_of("cpu")
         return {"fits": False, "environment": session, "free": free, "total": total}
     if done.returncode:

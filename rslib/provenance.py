@@ -1,21 +1,14 @@
 """What a result says about itself: protocol, data, code, machine, and whether it was met again."""
 
-import platform
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
-
-import torch
-import torchvision
-
-from rslib import config, engine, optim, results
+from rslib import config, optim, results
+from rslib.machine import now
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES
 
 
 def describe(job, outcome, attempt, sessions):
     """The result JSON of a run that has ended; outcome is None if it diverged.
 
-    sessions: of each process that had a part in it, `session` as it was when it began.
+    sessions: of each process that had a part in it, `machine.session` as it was when it began.
     """
     recipe = config.to_dict(job.row.recipe)
     result = {
@@ -67,43 +60,6 @@ def protocol(job):
         ),
         "numerics_version": config.NUMERICS_VERSION,
     }
-
-
-def session(device):
-    """Code and machine of this process as it begins; neither host name nor folder."""
-    return {
-        "began": now(),
-        **results.code_version(),
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "torchvision": torchvision.__version__,
-        "ignite": version("pytorch-ignite"),
-        "device": device,
-        "device_name": device_name(device),
-        "driver": driver() if device == "cuda" else None,
-        "precision": "bf16" if engine.has_bf16(torch.device(device)) else "fp32",
-        "threads": torch.get_num_threads(),
-    }
-
-
-def device_name(device):
-    return torch.cuda.get_device_name() if device == "cuda" else cpu_name()
-
-
-def cpu_name():
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def driver():
-    about = Path("/proc/driver/nvidia/version")
-    return about.read_text().splitlines()[0] if about.exists() else None
-
-
-def now():
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def compare(stored, again):

@@ -7,8 +7,6 @@ at the end. ``record`` copies it to ``data/results/<study>/``, which is committe
 import base64
 import json
 import re
-import subprocess
-from functools import cache
 
 import numpy as np
 
@@ -160,27 +158,6 @@ def unfit(result):
     if len({(session["code"], session["device_name"]) for session in sessions}) > 1:
         return "code or device changed between the sessions of the run"
     return ""
-
-
-@cache
-def code_version():
-    """{"commit", "code", "dirty"}: HEAD, the hash of what it holds of rslib, and local changes.
-
-    As of the first call in a process, so that what is committed while it runs is not taken for
-    what it runs. Dirty, too, where no git tells: outside a checkout, or from an untracked copy.
-    """
-
-    def git(*words):
-        command = ["git", "-C", str(paths.ROOT), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", "rslib/__init__.py")
-        changed = git("status", "--porcelain", "--", "rslib", "data/fashion-mnist")
-        head = git("rev-parse", "HEAD")
-        return {"commit": head, "code": git("rev-parse", "HEAD:rslib"), "dirty": bool(changed)}
-    except (subprocess.CalledProcessError, FileNotFoundError):
-        return {"commit": None, "code": None, "dirty": True}
 
 
 def right_images(counts):

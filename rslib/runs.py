@@ -1,29 +1,20 @@
 """Load or train: a finished run is never trained twice, and no two processes train the same one."""
 
-import os
-import socket
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
 from rslib import config, engine, paths, results
 from rslib.config import InputError
 from rslib.data.images import ImageSet, open_images, source
-from rslib.machine import cores
-from rslib.provenance import compare, describe, now, session
+from rslib.machine import choose_device, claim, code_version, cores, session, usable
+from rslib.provenance import compare, describe
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
 from rslib.recipes.studies import STUDIES
 from rslib.tasks.classify import Classify
 
 MEASURED = ("table3", "table7")  # pages that need no training
-
-
-class Held(RuntimeError):
-    """Another process trains this very run."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,7 @@ class Plan:
 
 def plan(study_name, params, report=print):
     """Everything the parameters ask for, checked, before anything is trained."""
-    results.code_version()  # of the code that this process has just loaded
+    code_version()  # of the code that this process has just loaded
     if study_name in MEASURED:
         raise InputError(f"{study_name} is measured, not trained: python -m rslib profile table7")
     if study_name not in STUDIES:
@@ -110,26 +101,6 @@ def _jobs(study, scale, scaled, rows, image_sets, params):
     return list(jobs.values())
 
 
-def usable(folder):
-    """The folder, made if need be. Raises InputError where nothing can be written to it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise InputError(f"runs_dir {folder}: {error.strerror}; name another") from error
-
-
-def choose_device(name):
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device is {name!r}{config.suggest(name, ('auto', 'cpu', 'cuda'))}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device is 'cuda', but torch finds no CUDA GPU; use device cpu")
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name
-
-
 def choose_scale(params, device):
     """(scale, why): the one asked for, else what machine and data allow."""
     if params.scale != "auto":
@@ -172,13 +143,13 @@ def run(
 ):
     """The job's result: the stored one, or trained now; reuse=False always trains a new attempt.
 
-    compiling: as for `rslib.engine.fit`. Raises Held, engine.Preempted, checkpoint.CannotSave. A
-    run that diverges returns a result with that status and no metrics.
+    compiling: as for `rslib.engine.fit`. Raises machine.Held, engine.Preempted and
+    checkpoint.CannotSave. A run that diverges returns a result with that status and no metrics.
     """
     stored = results.find(job.study, job.run_id, runs_dir)
     if stored and reuse:
         return stored
-    with claim(runs_dir / job.study / job.run_id):
+    with claim(runs_dir / job.study / job.run_id / "lock", f"{job.run_id} is being trained"):
         stored = results.find(job.study, job.run_id, runs_dir)
         if stored and reuse:  # it ended while we waited for nothing
             return stored
@@ -223,27 +194,3 @@ def train(job, device, result_file, workers, compiling, report, stop):
     result = describe(job, outcome, int(result_file.parent.name[8:]), sessions)
     results.write(result_file, result)
     return result
-
-
-@contextmanager
-def claim(run_dir):
-    """Hold a run for this process. Raises Held, saying who has it.
-
-    The lock is the system's: it goes with the process, however that ends.
-    """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    holder = run_dir / "holder.txt"
-    lock = FileLock(run_dir / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = holder.read_text() if holder.exists() else "another process"
-        raise Held(
-            f"{run_dir.name} is being trained by {who}; when that has ended, give the command again"
-        ) from None
-    try:
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
-        yield run_dir
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()

@@ -4,10 +4,9 @@ import sys
 
 import torch
 
-from rslib import results, runs
+from rslib import machine, results, runs
 from rslib.clock import duration
 from rslib.config import InputError
-from rslib.machine import cores
 from rslib.processes import READY, SECONDS, Stop, say_or_leave, share_out, timed_elsewhere
 from rslib.timing import done_share, image_passes, image_seconds
 
@@ -25,11 +24,11 @@ def complete(plan, params, report=print):
     report(f"scale {plan.scale}: {plan.why}")
     report(f"{len(plan.rows)} rows, {len(plan.jobs)} runs, {len(pending)} of them to be trained")
     if pending:
-        if results.code_version()["dirty"]:
+        if machine.code_version()["dirty"]:
             report("the code differs from its commit: what is trained now can not be recorded")
         processes = 1
         if params.executor == "local" and plan.device == "cpu":
-            processes = max(1, min(cores() // params.threads, len(pending)))
+            processes = max(1, min(machine.cores() // params.threads, len(pending)))
         announce(plan, pending, processes, params, report)
         if params.executor == "local":
             share_out(plan, pending, params, processes, report)
@@ -78,7 +77,7 @@ def train_here(plan, jobs, params, report, watch_parent=False):
             options["compiling"] = params.compile
             try:
                 runs.run(job, plan.device, plan.runs_dir, report=say, stop=stop, **options)
-            except runs.Held as error:  # the others can be trained all the same
+            except machine.Held as error:  # the others can be trained all the same
                 held.append(error)
     if held:
         raise held[0]

@@ -179,7 +179,7 @@ def test_a_told_or_orphaned_process_saves_and_leaves(epochs_run, tmp_path):
         process.stdout.close()
         code = process.wait(timeout=60)
         assert code == (75 if number == signal.SIGTERM else -signal.SIGKILL)
-    holder = tmp_path / "table1" / found["run_id"] / "holder.txt"
+    holder = tmp_path / "table1" / found["run_id"] / "lock.holder"
     deadline = time.monotonic() + 30
     while holder.exists() and time.monotonic() < deadline:  # the orphan notices within a step
         time.sleep(0.1)

@@ -9,8 +9,9 @@ import rslib
 
 PACKAGE = Path(rslib.__file__).parent
 ORDER = [
-    {"config", "atomic", "clock", "machine"},
+    {"config", "atomic", "clock"},
     {"paths"},
+    {"machine"},
     {"recipes", "models", "data", "optim", "ema", "metrics"},
     {"checkpoint", "results", "params", "stats", "counts", "devices", "released"},
     {"tasks", "verdicts", "fast"},

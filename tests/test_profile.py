@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rslib import collect, devices, measure, paths, profile, runs
+from rslib import collect, devices, machine, measure, paths, profile
 from rslib.__main__ import main
 from rslib.config import InputError
 from rslib.params import Profiling
@@ -277,10 +277,10 @@ def test_what_is_recorded_is_not_measured_again_and_dirty_is_once_committed(
         "environment": {"dirty": True},
     }
     devices.add(tmp_path / "profile" / "a-cpu-2-threads.json", MEASUREMENT | dirty)
-    monkeypatch.setattr(profile.results, "code_version", lambda: {"dirty": True})
+    monkeypatch.setattr(profile.machine, "code_version", lambda: {"dirty": True})
     table_7(tmp_path, rows)
     assert measured.asked_for == [(row.name, row.resolution) for row in rows[2:]]
-    monkeypatch.setattr(profile.results, "code_version", lambda: {"dirty": False})
+    monkeypatch.setattr(profile.machine, "code_version", lambda: {"dirty": False})
     table_7(tmp_path, rows)
     assert measured.asked_for[2:] == [(rows[1].name, rows[1].resolution)]
     both = devices.recorded(tmp_path / "profile")["A CPU, 2 threads"]
@@ -290,7 +290,8 @@ def test_what_is_recorded_is_not_measured_again_and_dirty_is_once_committed(
 def test_two_processes_never_measure_at_once(measured, tmp_path):
     file = tmp_path / "profile" / "a-cpu-2-threads.json"
     file.parent.mkdir()
-    with profile.alone(file), pytest.raises(runs.Held, match="is being measured"):
+    held = machine.claim(file.with_suffix(".lock"), "held")
+    with held, pytest.raises(machine.Held, match="is being measured"):
         table_7(tmp_path)
     assert measured.asked_for == []
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rslib import config, paths, results, tables
+from rslib import config, machine, paths, results, tables
 from rslib.config import InputError
 from rslib.data import images
 from rslib.recipes.additive import TABLE_1
@@ -57,26 +57,26 @@ def result(row="cosine", seed=0, raw=500, ema=600, train=1000, status="complete"
 
 def test_code_that_git_does_not_track_is_dirty(tmp_path, monkeypatch):
     """As a copy in site-packages is, even where a checkout lies around it."""
-    monkeypatch.setattr(results, "code_version", results.code_version.__wrapped__)
+    monkeypatch.setattr(machine, "code_version", machine.code_version.__wrapped__)
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     monkeypatch.setattr(paths, "ROOT", tmp_path)
-    assert results.code_version() == {"commit": None, "code": None, "dirty": True}
+    assert machine.code_version() == {"commit": None, "code": None, "dirty": True}
     (tmp_path / "rslib").mkdir()
     (tmp_path / "rslib/__init__.py").write_text("")
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "empty"], check=True)
-    assert results.code_version()["dirty"]
+    assert machine.code_version()["dirty"]
     subprocess.run([*git, "add", "rslib"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "code"], check=True)
-    clean = results.code_version()
+    clean = machine.code_version()
     assert not clean["dirty"] and len(clean["code"]) == 40
     (tmp_path / "notes.txt").write_text("")
     subprocess.run([*git, "add", "notes.txt"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "other"], check=True)
-    later = results.code_version()
+    later = machine.code_version()
     assert later["commit"] != clean["commit"] and later["code"] == clean["code"]
     (tmp_path / "rslib/__init__.py").write_text("x = 1")
-    assert results.code_version()["dirty"]
+    assert machine.code_version()["dirty"]
 
 
 @pytest.fixture
