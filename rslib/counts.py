@@ -10,10 +10,8 @@ from torch import nn
 from torchvision.ops import SqueezeExcitation
 
 from rslib import models
-from rslib.config import InputError
 from rslib.models.resnet import SqueezeExcite
 
-SMALLEST, LARGEST = 32, 4096  # both families halve a side five times
 # Memory passes over each element in a training step, unfused and compiled: of BN with its ReLU
 # (statistics, normalising, and both ways back), and of the gate of Squeeze-and-Excitation
 PASSES = {"eager": (13, 7), "compiled": (8, 4)}
@@ -54,7 +52,7 @@ def count(name, resolution):
 
     Raises InputError for a name that does not exist, or a resolution that is too small.
     """
-    return count_network(*on_meta(name, resolution))
+    return count_network(*models.on_meta(name, resolution))
 
 
 def count_recipe(recipe, num_classes=1000):
@@ -80,7 +78,7 @@ def count_network(model, image):
 
 def count_blocks(name, resolution):
     """{stage: (FLOPs, parameters)} of a ResNet's second block in each, which repeats to its end."""
-    model, image = on_meta(name, resolution)
+    model, image = models.on_meta(name, resolution)
     blocks = {stage: getattr(model, stage)[1] for stage in ("c2", "c3", "c4", "c5")}
     layers = {stage: layers_of(block) for stage, block in blocks.items()}
     with torch.no_grad():
@@ -89,16 +87,6 @@ def count_blocks(name, resolution):
         stage: (sum(layer.flops for layer in layers[stage]), parameters_of(block))
         for stage, block in blocks.items()
     }
-
-
-def on_meta(name, resolution):
-    """(network, one image), with shapes and no values. Raises InputError as `count` does."""
-    if resolution < SMALLEST:
-        raise InputError(f"resolution {resolution} is too small; the least is {SMALLEST}")
-    if resolution > LARGEST:
-        raise InputError(f"resolution {resolution} is too large; the most is {LARGEST}")
-    with torch.device("meta"):
-        return models.named(name).eval(), torch.empty(1, 3, resolution, resolution)
 
 
 def layers_of(module):

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from rslib import checkpoint, config, counts, engine, models, results
+from rslib import checkpoint, config, engine, models, results
 from rslib.atomic import write_atomically
 from rslib.config import InputError
 from rslib.models import weights
@@ -76,7 +76,7 @@ def onnx(network, about):
 def published(name, weights_file, resolution=None):
     """(network, resolution, about) of one of `rslib.models.NAMES` with weights from a file."""
     resolution = resolution or pareto.only_resolution(name)
-    counts.on_meta(name, resolution)  # raises for a wrong name and for sides that make no sense
+    models.on_meta(name, resolution)  # raises for a wrong name and for sides that make no sense
     held = weights.read(weights_file)
     network = weights.load(models.named(name, num_classes=weights.classes(held) or 1000), held)
     return network, resolution, {"model": name}

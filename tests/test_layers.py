@@ -1,6 +1,8 @@
-"""Imports point one way: what is left of a module in ORDER it may use, what is right it may not."""
+"""The rooms of rslib: a file imports from its own room and from floors below, never upwards."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,83 +10,79 @@ import pytest
 import rslib
 
 PACKAGE = Path(rslib.__file__).parent
-ORDER = [
-    {"config", "atomic", "clock"},
-    {"paths"},
-    {"machine"},
-    {"recipes", "models", "data", "optim", "ema", "metrics"},
-    {"checkpoint", "results", "params", "stats", "counts", "devices", "released"},
-    {"tasks", "verdicts", "fast"},
-    {"engine", "tables"},
-    {"judged"},
-    {"provenance", "plot", "sheets", "speed"},
-    {"runs", "rescale", "pages", "tally"},
-    {"processes", "timing", "measure", "evaluate", "export", "speed_plot"},
-    {"sweep", "profile"},
-    {"collect", "render"},
+FLOORS = [  # from the ground up; rooms of one floor know nothing of each other
+    {"config", "paths", "atomic", "machine"},
+    {"recipes", "models", "data"},
+    {"training", "evidence"},
+    {"tasks"},
+    {"costs", "weights"},
+    {"running"},
+    {"report"},
+    {"commands"},
     {"__main__"},
 ]
-RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
-TORCH_FREE = {
-    "config",
-    "atomic",
-    "paths",
-    "clock",
-    "recipes",
-    "results",
-    "params",
-    "tables",
-    "plot",
-    "sheets",
-    "stats",
-    "verdicts",
-    "pages",
-    "judged",
-    "devices",
-    "speed",
-    "speed_plot",
-    "rescale",
-    "tally",
-    "released",
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+HOME = {  # of files that are not in their rooms yet
+    "clock": "training",
+    "judged": "report",
 }
-TORCH_FREE |= {"collect", "render", "__main__"}
-# files of one folder
-SAME_RANK = {("data", "data"), ("models", "models"), ("recipes", "recipes")}
+HOME |= dict.fromkeys("checkpoint engine ema metrics optim fast".split(), "training")
+HOME |= dict.fromkeys("results stats verdicts devices released".split(), "evidence")
+HOME |= dict.fromkeys("counts measure profile".split(), "costs")
+HOME |= dict.fromkeys("params runs provenance sweep processes timing".split(), "running")
+HOME |= dict.fromkeys("evaluate export".split(), "weights")
+HOME |= dict.fromkeys(
+    "collect tables plot sheets speed speed_plot rescale tally pages render".split(), "report"
+)
+TORCH_FREE = ("config", "paths", "atomic", "recipes", "evidence", "report", "commands", "__main__")
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 
 
-def room(path):
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room(name):
+    """Of a module, by its name below rslib."""
+    first = name.split(".")[0]
+    return HOME.get(first, first)
 
 
-def imports(path, top_level_only=False):
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if top_level_only else ast.walk(tree)
-    for node in nodes:
+def name_of(path):
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path):
+    """Names of modules that a file imports, at any place in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            if node.module == "rslib":
-                yield from (f"rslib.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+            inside = node.module == "rslib"
+            yield from (f"rslib.{a.name}" for a in node.names) if inside else (node.module,)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_imports_point_left(path):
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_point_down(path):
+    here = room(name_of(path))
     for name in imports(path):
         if name.startswith("rslib."):
-            other = name.split(".")[1]
-            assert RANK[other] < RANK[room(path)] or (room(path), other) in SAME_RANK, name
+            there = room(name.removeprefix("rslib."))
+            same = here == there or {here, there} <= FLOORS[0]
+            assert same or FLOOR[there] < FLOOR[here], f"{here} imports {name}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-def test_ignite_and_torch_stay_in_their_rooms(path):
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_ignite_stays_in_training(path):
     roots = {name.split(".")[0] for name in imports(path)}
-    assert "ignite" not in roots or room(path) in {"engine", "metrics"}
-    at_import = {name.split(".")[0] for name in imports(path, top_level_only=True)}
-    assert not at_import & {"torch", "torchvision", "ignite"} or room(path) not in TORCH_FREE
+    assert "ignite" not in roots or room(name_of(path)) == "training"
 
 
-def test_every_room_has_a_place():
-    assert {room(p) for p in FILES} == set(RANK)
+def test_what_readers_see_needs_no_torch():
+    names = [f"rslib.{n}" for n in map(name_of, FILES) if room(n) in TORCH_FREE]
+    names = [n for n in names if n != "rslib.__main__"]
+    code = f"import sys, importlib; [importlib.import_module(name) for name in {names}]; "
+    code += "assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_every_room_has_a_floor():
+    rooms = {room(name_of(p)) for p in FILES}
+    assert rooms <= set(FLOOR), rooms - set(FLOOR)

@@ -1,5 +1,8 @@
 """Networks behind one contract: features(x) -> {"c2": …, "c5": …} and forward(x) -> logits."""
 
+import torch
+from torch import nn
+
 from rslib.config import InputError, suggest
 from rslib.models.efficientnet import SIZES, efficientnet
 from rslib.models.resnet import BLOCKS, resnet, resnet_rs
@@ -11,6 +14,7 @@ NAMES = (
     *(f"efficientnet_{size}" for size in SIZES),
     *(f"resnet_{depth}" for depth in BLOCKS),
 )
+SMALLEST, LARGEST = 32, 4096  # both families halve a side five times
 
 
 def build(recipe, num_classes):
@@ -59,3 +63,14 @@ def named(name, num_classes=1000):
         dropout=0.4 if depth >= 400 else 0.25,
         num_classes=num_classes,
     )
+
+
+def on_meta(name: str, resolution: int) -> tuple[nn.Module, torch.Tensor]:
+    """(network, one image), with shapes and no values. Raises InputError for a name that does not
+    exist, and for a side in pixels that no network here makes sense of."""
+    if resolution < SMALLEST:
+        raise InputError(f"resolution {resolution} is too small; the least is {SMALLEST}")
+    if resolution > LARGEST:
+        raise InputError(f"resolution {resolution} is too large; the most is {LARGEST}")
+    with torch.device("meta"):
+        return named(name).eval(), torch.empty(1, 3, resolution, resolution)
