@@ -43,7 +43,8 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, params, released, speed, speed_plot, tally
+from rslib import collect, counts, params, speed, speed_plot, tally
+from rslib.evidence import released
 from rslib.recipes import pareto
 
 asked = params.from_namespace(globals(), params.Profiling)

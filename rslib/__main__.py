@@ -206,7 +206,8 @@ def profile(options):
 
 
 def evaluate(options):
-    from rslib import evaluate, machine, released
+    from rslib import evaluate, machine
+    from rslib.evidence import released
 
     runs_dir = paths.runs_dir(options.runs_dir)
     found = evaluate.evaluate(
@@ -284,7 +285,7 @@ def whole_pixels(given):
 
 
 def record(options):
-    from rslib import devices, released, results
+    from rslib.evidence import devices, released, results
     from rslib.recipes.studies import STUDIES
 
     known = {devices.FOLDER: devices.record, released.FOLDER: released.record}

@@ -1,7 +1,8 @@
 """The one call of a notebook: train or measure what is missing, or show what is recorded."""
 
-from rslib import devices, paths, results, tables
+from rslib import paths, tables
 from rslib.config import InputError
+from rslib.evidence import devices, results
 from rslib.params import Params
 from rslib.recipes import pareto
 

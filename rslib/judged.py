@@ -4,7 +4,7 @@ from statistics import stdev
 
 import pandas as pd
 
-from rslib import stats, verdicts
+from rslib.evidence import stats, verdicts
 from rslib.tables import SPACE, probability, short, signed, span
 
 

@@ -2,8 +2,9 @@
 
 import json
 
-from rslib import devices, judged, paths, speed, tables, verdicts
+from rslib import judged, paths, speed, tables
 from rslib.config import InputError
+from rslib.evidence import devices, verdicts
 from rslib.recipes import pareto
 
 

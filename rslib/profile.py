@@ -11,8 +11,9 @@ import subprocess
 import sys
 from statistics import quantiles
 
-from rslib import counts, devices, machine
+from rslib import counts, machine
 from rslib.config import InputError, suggest
+from rslib.evidence import devices
 from rslib.measure import VARIANTS, memory_of
 
 BEGIN = {"cuda": 128, "cpu": 4}  # images

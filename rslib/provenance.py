@@ -1,6 +1,7 @@
 """What a result says about itself: protocol, data, code, machine, and whether it was met again."""
 
-from rslib import config, optim, results
+from rslib import config, optim
+from rslib.evidence import results
 from rslib.machine import now
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES
 

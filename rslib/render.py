@@ -6,8 +6,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from rslib import devices, pages, paths, results
+from rslib import pages, paths
 from rslib.config import InputError
+from rslib.evidence import devices, results
 from rslib.recipes.studies import STUDIES
 
 SHOWN = (

@@ -6,7 +6,8 @@ from statistics import mean
 
 import pandas as pd
 
-from rslib import devices, speed, tables, verdicts
+from rslib import speed, tables
+from rslib.evidence import devices, verdicts
 from rslib.recipes import pareto, rescaled
 
 

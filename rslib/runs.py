@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 
-from rslib import config, engine, paths, results
+from rslib import config, engine, paths
 from rslib.config import InputError
 from rslib.data.images import ImageSet, open_images, source
+from rslib.evidence import results
 from rslib.machine import choose_device, claim, code_version, cores, session, usable
 from rslib.provenance import compare, describe
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale

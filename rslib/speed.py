@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from rslib import devices
+from rslib.evidence import devices
+from rslib.evidence.released import percent
 from rslib.recipes import pareto
-from rslib.released import percent
 from rslib.tables import SPACE
 
 WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
@@ -13,7 +13,7 @@ WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor
 def published(released=()):
     """Table 7 as the paper prints it; beside it, what released weights reach here, if any.
 
-    released: as `rslib.released.recorded` has them.
+    released: as `rslib.evidence.released.recorded` has them.
     """
     lines = [
         {

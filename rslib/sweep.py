@@ -4,9 +4,10 @@ import sys
 
 import torch
 
-from rslib import machine, results, runs
+from rslib import machine, runs
 from rslib.clock import duration
 from rslib.config import InputError
+from rslib.evidence import results
 from rslib.processes import READY, SECONDS, Stop, say_or_leave, share_out, timed_elsewhere
 from rslib.timing import done_share, image_passes, image_seconds
 

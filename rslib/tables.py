@@ -9,8 +9,9 @@ from statistics import mean, stdev
 
 import pandas as pd
 
-from rslib import config, verdicts
-from rslib.results import unfit
+from rslib import config
+from rslib.evidence import verdicts
+from rslib.evidence.results import unfit
 
 pd.set_option("display.max_colwidth", None)  # a contrast of rows is shown whole
 NOT_RUN = "not yet run"

@@ -4,7 +4,8 @@ import time
 
 import torch
 
-from rslib import engine, optim, results
+from rslib import engine, optim
+from rslib.evidence import results
 from rslib.tasks.classify import Classify
 
 TIMED_STEPS = 4

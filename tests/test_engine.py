@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from rslib import checkpoint, engine, metrics, results
+from rslib import checkpoint, engine, metrics
 from rslib.config import evolve
 from rslib.data import images
+from rslib.evidence import results
 from rslib.tasks.classify import Classify, normalise
 
 

@@ -26,13 +26,24 @@ HOME = {  # of files that are not in their rooms yet
     "clock": "training",
     "judged": "report",
 }
-HOME |= dict.fromkeys("checkpoint engine ema metrics optim fast".split(), "training")
-HOME |= dict.fromkeys("results stats verdicts devices released".split(), "evidence")
-HOME |= dict.fromkeys("counts measure profile".split(), "costs")
-HOME |= dict.fromkeys("params runs provenance sweep processes timing".split(), "running")
-HOME |= dict.fromkeys("evaluate export".split(), "weights")
+HOME |= dict.fromkeys(["checkpoint", "engine", "ema", "metrics", "optim", "fast"], "training")
+HOME |= dict.fromkeys(["counts", "measure", "profile"], "costs")
+HOME |= dict.fromkeys(["params", "runs", "provenance", "sweep", "processes", "timing"], "running")
+HOME |= dict.fromkeys(["evaluate", "export"], "weights")
 HOME |= dict.fromkeys(
-    "collect tables plot sheets speed speed_plot rescale tally pages render".split(), "report"
+    [
+        "collect",
+        "tables",
+        "plot",
+        "sheets",
+        "speed",
+        "speed_plot",
+        "rescale",
+        "tally",
+        "pages",
+        "render",
+    ],
+    "report",
 )
 TORCH_FREE = ("config", "paths", "atomic", "recipes", "evidence", "report", "commands", "__main__")
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rslib import collect, devices, machine, measure, paths, profile
+from rslib import collect, machine, measure, paths, profile
 from rslib.__main__ import main
 from rslib.config import InputError
+from rslib.evidence import devices
 from rslib.params import Profiling
 from rslib.recipes import pareto
 

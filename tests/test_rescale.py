@@ -7,18 +7,9 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from rslib import (
-    counts,
-    devices,
-    judged,
-    pages,
-    paths,
-    rescale,
-    speed_plot,
-    tables,
-    verdicts,
-)
+from rslib import counts, judged, pages, paths, rescale, speed_plot, tables
 from rslib.config import InputError
+from rslib.evidence import devices, verdicts
 from rslib.recipes import pareto, rescaled
 from rslib.recipes.scales import at_scale
 

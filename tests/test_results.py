@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
-from rslib import config, machine, paths, results, tables
+from rslib import config, machine, paths, tables
 from rslib.config import InputError
 from rslib.data import images
+from rslib.evidence import results
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
 from rslib.recipes.studies import STUDIES

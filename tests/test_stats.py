@@ -7,7 +7,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from rslib.config import InputError
-from rslib.stats import (
+from rslib.evidence.stats import (
     Estimate,
     contrast,
     holm,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rslib import judged as claimed
-from rslib import pages, plot, stats, tables, verdicts
+from rslib import pages, plot, tables
+from rslib.evidence import stats, verdicts
 from rslib.recipes.additive import CELLS, CLAIMS, TABLE_1
 
 IMAGES = 4000

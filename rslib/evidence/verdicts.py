@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rslib import stats
 from rslib.config import InputError
+from rslib.evidence import stats
+from rslib.evidence.results import right_images
 from rslib.recipes import Claim
-from rslib.results import right_images
 
 PAPER_RUNS = 2  # as in the paper: nobody trains ResNet-200 five times for a footnote
 MAX_DIVERGED = 1  # of a cell's runs; more, and nothing is said of it (MLPerf's rule)

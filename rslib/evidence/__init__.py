@@ -1,0 +1,12 @@
+"""Numbers that are kept, and what they can say.
+
+`results` (runs), `devices` (measured costs) and `released` (others' weights) are stores of JSON
+files; `stats` makes intervals and contrasts of them, `verdicts` says what became of each claim.
+
+May import recipes and the ground. Neither torch nor images, so that pages build anywhere.
+"""
+
+from rslib.evidence.stats import Estimate, contrast, holm
+from rslib.evidence.verdicts import Finding, findings
+
+__all__ = ["Estimate", "Finding", "contrast", "findings", "holm"]
