@@ -2,9 +2,9 @@
 
     .venv/bin/python bench/sgd_ema.py [rounds, at least 2]
 
-rslib.optim (fused SGD) and rslib.ema.Ema (one call over prepared lists) against torch.optim.SGD as
-it comes, with timm's ModelEmaV2 and its newer ModelEmaV3, and with Ignite's EMAHandler, on one CPU
-thread. All must end at the same weights.
+rslib.training.optim (fused SGD) and rslib.training.Ema (one call over prepared lists) against
+torch.optim.SGD as it comes, with timm's ModelEmaV2 and its newer ModelEmaV3, and with Ignite's
+EMAHandler, on one CPU thread. All must end at the same weights.
 """
 
 import copy
@@ -15,10 +15,10 @@ from ignite.handlers import EMAHandler
 from measure import interleaved, main, ratio
 from timm.utils import ModelEmaV2, ModelEmaV3
 
-from rslib import optim
 from rslib.config import Optim
-from rslib.ema import Ema
 from rslib.models import resnet_rs
+from rslib.training import optim
+from rslib.training.ema import Ema
 
 SETTINGS = Optim(weight_decay=4e-5, peak_rate=1e-3)
 LONG = 10**6  # steps: the decay is that of a long run

@@ -23,8 +23,8 @@ from timm.utils import ModelEmaV3
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rslib.config import Recipe, evolve
-from rslib.engine import Run
 from rslib.tasks.classify import MEAN, STD, Classify
+from rslib.training.engine import Run
 
 BATCH, SIDE, CLASSES = 16, 160, 1000
 PLAIN = evolve(

@@ -308,7 +308,8 @@ def fail_with(error):
     """Errors whose classes need torch are only looked for once torch is there."""
     import torch
 
-    from rslib import checkpoint, engine, machine, processes
+    from rslib import machine, processes
+    from rslib.training import checkpoint, engine
 
     if isinstance(error, torch.OutOfMemoryError):
         return fail(

@@ -12,13 +12,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from rslib import checkpoint, config, engine, models
+from rslib import config, models
 from rslib.atomic import write_atomically
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.models import weights
 from rslib.recipes import pareto
 from rslib.tasks.classify import MEAN, STD
+from rslib.training import checkpoint, engine
 
 
 def export(network, file, *, resolution, about):

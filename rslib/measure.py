@@ -16,8 +16,9 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from rslib import ema, machine, models, optim
+from rslib import machine, models
 from rslib.config import Optim
+from rslib.training import ema, optim
 
 
 class Variant(NamedTuple):

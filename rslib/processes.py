@@ -13,8 +13,8 @@ import threading
 from contextlib import contextmanager
 from dataclasses import fields
 
-from rslib import engine
 from rslib.params import Params
+from rslib.training import engine
 
 ERROR = "rslib: "  # begins the line by which a process says why it failed
 READY = "\x01ready"  # a process's line that asks for the next run

@@ -1,9 +1,10 @@
 """What a result says about itself: protocol, data, code, machine, and whether it was met again."""
 
-from rslib import config, optim
+from rslib import config
 from rslib.evidence import results
 from rslib.machine import now
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES
+from rslib.training import optim
 
 
 def describe(job, outcome, attempt, sessions):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from rslib import config, engine, paths
+from rslib import config, paths
 from rslib.config import InputError
 from rslib.data.images import ImageSet, open_images, source
 from rslib.evidence import results
@@ -14,6 +14,7 @@ from rslib.provenance import compare, describe
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
 from rslib.recipes.studies import STUDIES
 from rslib.tasks.classify import Classify
+from rslib.training import engine
 
 MEASURED = ("table3", "table7")  # pages that need no training
 
@@ -138,13 +139,13 @@ def run(
     *,
     reuse=True,
     workers=None,
-    compiling=False,
+    may_compile=False,
     report=print,
     stop=lambda: False,
 ):
     """The job's result: the stored one, or trained now; reuse=False always trains a new attempt.
 
-    compiling: as for `rslib.engine.fit`. Raises machine.Held, engine.Preempted and
+    may_compile: as for `rslib.training.engine.fit`. Raises machine.Held, engine.Preempted and
     checkpoint.CannotSave. A run that diverges returns a result with that status and no metrics.
     """
     stored = results.find(job.study, job.run_id, runs_dir)
@@ -155,7 +156,7 @@ def run(
         if stored and reuse:  # it ended while we waited for nothing
             return stored
         file = next_attempt(job, runs_dir)
-        result = train(job, device, file, workers, compiling, report, stop)
+        result = train(job, device, file, workers, may_compile, report, stop)
     if stored:
         report(compare(stored, result))
     return result
@@ -170,7 +171,7 @@ def next_attempt(job, runs_dir):
     return runs_dir / job.study / job.run_id / f"attempt-{number}" / "result.json"
 
 
-def train(job, device, result_file, workers, compiling, report, stop):
+def train(job, device, result_file, workers, may_compile, report, stop):
     recipe = job.row.recipe
     if workers is None:
         workers = min(16, cores() - 1) if device == "cuda" else 0
@@ -186,7 +187,7 @@ def train(job, device, result_file, workers, compiling, report, stop):
             report=report,
             stop=stop,
             session=session(device),
-            compiling=compiling,
+            may_compile=may_compile,
         )
         sessions = outcome.sessions
     except engine.Diverged as error:

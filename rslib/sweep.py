@@ -5,11 +5,11 @@ import sys
 import torch
 
 from rslib import machine, runs
-from rslib.clock import duration
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.processes import READY, SECONDS, Stop, say_or_leave, share_out, timed_elsewhere
 from rslib.timing import done_share, image_passes, image_seconds
+from rslib.training.clock import duration
 
 
 def complete(plan, params, report=print):
@@ -75,7 +75,7 @@ def train_here(plan, jobs, params, report, watch_parent=False):
                 report(f"{label:20} {line}")
 
             options = {"reuse": params.reuse, "workers": params.workers}
-            options["compiling"] = params.compile
+            options["may_compile"] = params.compile
             try:
                 runs.run(job, plan.device, plan.runs_dir, report=say, stop=stop, **options)
             except machine.Held as error:  # the others can be trained all the same

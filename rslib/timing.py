@@ -4,9 +4,9 @@ import time
 
 import torch
 
-from rslib import engine, optim
 from rslib.evidence import results
 from rslib.tasks.classify import Classify
+from rslib.training import engine, optim
 
 TIMED_STEPS = 4
 TIMED_SECONDS = 20.0  # … or as many as fit

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from rslib import checkpoint
+from rslib.training import checkpoint
 
 STATE = {"step": 1, "model": {"w": torch.arange(10_000.0)}, "progress": {"history": [{"a": 1.5}]}}
 
@@ -82,7 +82,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 import torch
-from rslib import checkpoint
+from rslib.training import checkpoint
 
 folder = Path(sys.argv[1])
 checkpoint.save(folder, 1, {"step": 1})
@@ -109,7 +109,7 @@ KILLED = """
 import sys
 from pathlib import Path
 import torch
-from rslib import checkpoint
+from rslib.training import checkpoint
 
 state = {"w": torch.arange(300_000)}
 print("ready", flush=True)

@@ -11,10 +11,11 @@ import time
 import pytest
 import torch
 
-from rslib import config, engine, models, provenance
+from rslib import config, models, provenance
 from rslib.data.images import open_images, source
 from rslib.models import weights
 from rslib.tasks.classify import Classify
+from rslib.training import engine
 
 SMOKE = ["run", "table1", "--scale", "smoke"]
 

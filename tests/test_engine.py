@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from rslib import checkpoint, engine, metrics
 from rslib.config import evolve
 from rslib.data import images
 from rslib.evidence import results
 from rslib.tasks.classify import Classify, normalise
+from rslib.training import checkpoint, engine, metrics
 
 
 def opened(recipe):

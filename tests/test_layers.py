@@ -23,10 +23,8 @@ FLOORS = [  # from the ground up; rooms of one floor know nothing of each other
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HOME = {  # of files that are not in their rooms yet
-    "clock": "training",
     "judged": "report",
 }
-HOME |= dict.fromkeys(["checkpoint", "engine", "ema", "metrics", "optim", "fast"], "training")
 HOME |= dict.fromkeys(["counts", "measure", "profile"], "costs")
 HOME |= dict.fromkeys(["params", "runs", "provenance", "sweep", "processes", "timing"], "running")
 HOME |= dict.fromkeys(["evaluate", "export"], "weights")

@@ -7,11 +7,11 @@ import torch
 from timm.optim import RMSpropTF
 from torch import nn
 
-from rslib import optim as optimizers
 from rslib.config import InputError, Recipe, evolve
-from rslib.ema import Ema
 from rslib.models import resnet_rs
-from rslib.optim import learning_rate
+from rslib.training import optim as optimizers
+from rslib.training.ema import Ema
+from rslib.training.optim import learning_rate
 
 
 def test_weight_decay_is_on_everything_but_bn():

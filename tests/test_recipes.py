@@ -7,10 +7,10 @@ import pytest
 
 from rslib import paths
 from rslib.config import InputError, Recipe, evolve, from_dict, key, non_default, to_dict
-from rslib.optim import learning_rate, rates, weight_decay_exposure
 from rslib.recipes import pareto
 from rslib.recipes.additive import CLAIMS, TABLE_1
 from rslib.recipes.scales import NAMES, at_scale
+from rslib.training.optim import learning_rate, rates, weight_decay_exposure
 
 ROWS = {row.id: row for row in TABLE_1.rows}
 IMAGENET_STEPS = 1_281_167 // 4096

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from rslib import models
 from rslib.data.loaders import eval_batches, train_batches
-from rslib.metrics import Correct
+from rslib.training.metrics import Correct
 
 # ImageNet's channel means and deviations, for every data set: pixels 0…255
 MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)

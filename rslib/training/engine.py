@@ -16,11 +16,11 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.utils import convert_tensor
 
-from rslib import checkpoint, fast, optim
-from rslib.clock import Clock
 from rslib.data.randomness import seed_of
-from rslib.ema import Ema
 from rslib.machine import has_bf16
+from rslib.training import checkpoint, compiling, optim
+from rslib.training.clock import Clock
+from rslib.training.ema import Ema
 
 SPLITS = ("test", "minival", "train")
 CHECK_EVERY = 50  # steps between looks at the loss: each look makes a GPU wait
@@ -55,16 +55,16 @@ def fit(
     report=print,
     stop=lambda: False,
     session=None,
-    compiling=False,
+    may_compile=False,
 ):
     """Train to the end of the recipe, from the newest checkpoint in run_dir if there is one.
 
-    compiling: see `rslib.fast`; a run goes on with what its first process chose.
+    may_compile: see `rslib.training.compiling`; a run goes on with what its first process chose.
     stop: asked after every step; when it says yes, a checkpoint is saved and Preempted raised.
     session: plain values about this process, kept with the run beside those of earlier ones.
     Raises Diverged (the last good checkpoint stays) and checkpoint.CannotSave.
     """
-    run = Run(task, recipe, Path(run_dir), seed, torch.device(device), report, stop, compiling)
+    run = Run(task, recipe, Path(run_dir), seed, torch.device(device), report, stop, may_compile)
     run.progress.sessions.append(session)
     try:
         run.train()
@@ -96,7 +96,7 @@ class Progress:
 class Run:
     """The moving parts of one training run."""
 
-    def __init__(self, task, recipe, run_dir, seed, device, report, stop, compiling=False):
+    def __init__(self, task, recipe, run_dir, seed, device, report, stop, may_compile=False):
         self.task, self.optim, self.run_dir = task, recipe.optim, run_dir
         self.seed, self.device, self.report, self.stop = seed, device, report, stop
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class Run:
         self.model = task.build().to(device=device, memory_format=torch.channels_last)
         self.optimizer = optim.optimizer(self.model, self.optim)
         self.ema = Ema(self.model, self.optim.ema_decay)
-        self.start_step, self.progress = 0, Progress(compiled=None if compiling else False)
+        self.start_step, self.progress = 0, Progress(compiled=None if may_compile else False)
         self.scores = {}  # of the newest weights; the last epoch is always evaluated
         self._restore()
         self.loss = None  # of a batch; chosen in the first step
@@ -178,9 +178,9 @@ class Run:
         plain = plain_loss(self.task, self.model, self.device)
         if self.progress.compiled is False:
             return plain
-        compiled, why = fast.compiled(plain), "compiled step, as before"
+        compiled, why = compiling.compiled(plain), "compiled step, as before"
         if self.progress.compiled is None:
-            found = fast.compiled_is_faster(plain, compiled, self.model, batch)
+            found = compiling.compiled_is_faster(plain, compiled, self.model, batch)
             self.progress.compiled, why = found
         self.progress.sessions[-1] = {**(self.progress.sessions[-1] or {}), "step": why}
         self.report(why)

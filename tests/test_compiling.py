@@ -5,11 +5,11 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rslib import engine, fast
 from rslib.config import InputError, Recipe, evolve
 from rslib.data import images
 from rslib.models.resnet import IMAGE, Bottleneck
 from rslib.tasks.classify import Classify
+from rslib.training import compiling, engine
 
 CPU = torch.device("cpu")
 
@@ -37,7 +37,7 @@ def test_the_compiled_step_is_the_plain_one():
     With the same dropout and stochastic depth.
     """
     found = []
-    for kind in (lambda loss: loss, fast.compiled):
+    for kind in (lambda loss: loss, compiling.compiled):
         torch.manual_seed(0)
         block = Bottleneck(IMAGE, 3, 8, 2, first=True, resnet_d=True, se_ratio=0.25, drop_rate=0.5)
         head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(32, 10)
@@ -63,15 +63,15 @@ def test_the_faster_one_is_kept_and_the_model_is_left_alone(eager, ours, kept, t
     model = task.build().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     plain = engine.plain_loss(task, model, CPU)
-    monkeypatch.setattr(fast, "compiled", lambda loss: lambda batch: loss(batch))
-    step = fast.step_seconds
+    monkeypatch.setattr(compiling, "compiled", lambda loss: lambda batch: loss(batch))
+    step = compiling.step_seconds
 
     def pretended(loss, batch):
         step(loss, batch)
         return eager if loss is plain else ours
 
-    monkeypatch.setattr(fast, "step_seconds", pretended)
-    faster, why = fast.compiled_is_faster(plain, fast.compiled(plain), model, batch())
+    monkeypatch.setattr(compiling, "step_seconds", pretended)
+    faster, why = compiling.compiled_is_faster(plain, compiling.compiled(plain), model, batch())
     assert faster is kept
     assert why.startswith("compiled step: 2000 ms eager, 1000" if kept else "eager step: 1000 ms")
     after = model.state_dict()
@@ -81,27 +81,29 @@ def test_the_faster_one_is_kept_and_the_model_is_left_alone(eager, ours, kept, t
 
 def test_timing_leaves_no_trace_in_a_run(task, tmp_path, monkeypatch):
     """Where eager is kept, a run ends in the bits of one that never asked."""
-    step = fast.step_seconds
+    step = compiling.step_seconds
 
     def pretended(loss, batch):
         return step(loss, batch) * 0 + 1
 
-    monkeypatch.setattr(fast, "compiled", lambda loss: loss)
-    monkeypatch.setattr(fast, "step_seconds", pretended)
-    asked = fit(task, tmp_path / "a", compiling=True)
+    monkeypatch.setattr(compiling, "compiled", lambda loss: loss)
+    monkeypatch.setattr(compiling, "step_seconds", pretended)
+    asked = fit(task, tmp_path / "a", may_compile=True)
     assert asked.sessions[-1]["step"].startswith("eager step: ")
     assert asked.weights_sha256 == fit(task, tmp_path / "b").weights_sha256
 
 
 def test_a_run_goes_on_with_what_it_chose(task, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(fast, "compiled_is_faster", lambda *args: (True, "compiled step: said"))
-    monkeypatch.setattr(fast, "compiled", lambda loss: calls.append(loss) or loss)
+    monkeypatch.setattr(
+        compiling, "compiled_is_faster", lambda *args: (True, "compiled step: said")
+    )
+    monkeypatch.setattr(compiling, "compiled", lambda loss: calls.append(loss) or loss)
     steps = iter([False, True])
     with pytest.raises(engine.Preempted):
-        fit(task, tmp_path, compiling=True, stop=lambda: next(steps))
+        fit(task, tmp_path, may_compile=True, stop=lambda: next(steps))
     assert len(calls) == 1
-    monkeypatch.setattr(fast, "compiled_is_faster", None)  # measured once in a run's life
+    monkeypatch.setattr(compiling, "compiled_is_faster", None)  # measured once in a run's life
     outcome = fit(task, tmp_path)
     assert len(calls) == 2 and [s.get("step") for s in outcome.sessions] == [
         "compiled step: said",
@@ -119,7 +121,7 @@ def test_a_machine_without_a_compiler_is_told_so(monkeypatch):
         return (layer(batch[0]) * torch.rand(1)).square().mean()
 
     with pytest.raises(InputError, match=r"nothing can be compiled here "):
-        fast.compiled_is_faster(loss, fast.compiled(loss), layer, [torch.ones(2, 3)])
+        compiling.compiled_is_faster(loss, compiling.compiled(loss), layer, [torch.ones(2, 3)])
 
 
 class Waits(TorchDispatchMode):

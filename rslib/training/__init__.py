@@ -1,0 +1,13 @@
+"""How a network is trained: the engine and its parts.
+
+`engine` (one function, `fit`, on Ignite), `optim` (learning rates, SGD, RMSProp), `ema`,
+`checkpoint`, `metrics`, `clock` (the printed line, when to save), `compiling` (the compiled step).
+
+May import data, for the addresses of random numbers, and the ground. Ignite stays in here.
+"""
+
+from rslib.training.ema import Ema
+from rslib.training.engine import fit
+from rslib.training.optim import learning_rate, optimizer
+
+__all__ = ["Ema", "fit", "learning_rate", "optimizer"]
