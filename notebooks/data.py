@@ -45,8 +45,9 @@ from torchvision.datasets.imagenet import ARCHIVE_META
 
 from rslib import params, paths, sheets
 from rslib.config import Data
-from rslib.data import check, cifar, images, survey
+from rslib.data import check, images, survey
 from rslib.data.augment import OPERATIONS, Draw, RandAugment, eval_crop
+from rslib.data.formats import cifar
 from rslib.data.loaders import TrainView
 from rslib.data.randomness import generator
 from rslib.evaluate import TIMM_CROP, timm_crop

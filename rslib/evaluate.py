@@ -14,8 +14,9 @@ from torchvision.transforms.v2 import functional
 
 from rslib import machine, models
 from rslib.config import InputError, sha256, suggest
-from rslib.data import imagenet, images
+from rslib.data import images
 from rslib.data.augment import eval_crop
+from rslib.data.formats import imagenet
 from rslib.models import weights as files
 from rslib.recipes import pareto
 from rslib.tasks.classify import normalise

@@ -15,7 +15,8 @@ from pictures import picture
 from PIL import Image
 
 from rslib.config import InputError, Recipe, evolve
-from rslib.data import build, check, images, splits, tars
+from rslib.data import build, check, images, splits
+from rslib.data.formats import tars
 
 SIDE = 24
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from rslib.config import InputError, Recipe, evolve
-from rslib.data import cifar, images
+from rslib.data import images
+from rslib.data.formats import cifar
 
 
 class Harmful:

@@ -15,7 +15,8 @@ from torchvision.datasets import imagenet as published
 
 from rslib import paths
 from rslib.config import InputError, Recipe, evolve
-from rslib.data import build, imagenet, images, splits
+from rslib.data import build, images, splits
+from rslib.data.formats import imagenet
 
 QUIET = {"report": lambda line: None}
 

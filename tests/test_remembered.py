@@ -12,8 +12,9 @@ from test_tfrecord import STYLES, WNIDS
 from tfrecord.writer import TFRecordWriter
 
 from rslib.config import InputError, Recipe, evolve, sha256
-from rslib.data import check, images, splits, tfrecord
-from rslib.data.columns import Names
+from rslib.data import check, images, splits
+from rslib.data.formats import tfrecord
+from rslib.data.formats.columns import Names
 
 QUIET = {"report": lambda line: None}
 # The manifest's SHA-256, by which recorded results are named, and one of all names and labels; of a

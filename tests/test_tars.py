@@ -7,7 +7,8 @@ import tarfile
 import pytest
 
 from rslib.config import InputError
-from rslib.data import images, tars
+from rslib.data import images
+from rslib.data.formats import tars
 
 
 def plain(name, content=b"1"):

@@ -11,8 +11,8 @@ from tfrecord.writer import TFRecordWriter
 
 from rslib import paths
 from rslib.config import InputError
-from rslib.data import imagenet, tfrecord
-from rslib.data.shards import index, numbered
+from rslib.data.formats import imagenet, tfrecord
+from rslib.data.formats.shards import index, numbered
 
 WNIDS = ["n01440764", "n01443537", "n02105855"]
 

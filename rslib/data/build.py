@@ -22,9 +22,9 @@ from PIL import Image
 from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
 from rslib.data.check import check
-from rslib.data.columns import Slices
+from rslib.data.formats.columns import Slices
+from rslib.data.formats.tars import MANIFEST, sha256_of
 from rslib.data.splits import LIST, lines_of, list_beside
-from rslib.data.tars import MANIFEST, sha256_of
 from rslib.machine import cores
 
 QUALITY = 90

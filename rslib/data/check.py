@@ -16,7 +16,7 @@ from PIL import Image
 from torchcodec.decoders import decode_jpeg
 
 from rslib.config import InputError, sha256
-from rslib.data.remember import remembered
+from rslib.data.formats.remember import remembered
 from rslib.machine import cores
 
 CHUNK = 10_000  # files decoded between two looks at the clock

@@ -12,10 +12,10 @@ import torch
 
 from rslib import paths
 from rslib.config import IMAGENET_COUNTS, InputError, sha256, suggest
-from rslib.data import cifar, folders, imagenet, tars
 from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
-from rslib.data.columns import Files, Names, Slices
-from rslib.data.remember import remembered
+from rslib.data.formats import cifar, folders, imagenet, tars
+from rslib.data.formats.columns import Files, Names, Slices
+from rslib.data.formats.remember import remembered
 from rslib.data.splits import lines_of, list_asked, split
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
@@ -182,7 +182,7 @@ def from_tars(root, cache_dir, report):
 
 
 def imagenet_at(root, cache_dir=None, report=print):
-    """ImageNet in whichever layout of `rslib.data.imagenet` it lies there."""
+    """ImageNet in whichever layout of `rslib.data.formats.imagenet` it lies there."""
     if tars.sharded(root):
         return from_tars(root, cache_dir, report)
     if imagenet.sharded(root):

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from rslib.config import InputError, sha256
-from rslib.data.columns import Slices
+from rslib.data.formats.columns import Slices
 
 # the authors' minival: 20 of ImageNet's 1,024 shards, which hold 25,022 images or a few more
 SHARDS, HELD_OUT_SHARDS, PAPERS_MINIVAL = 1024, 20, 25_022

@@ -13,9 +13,9 @@ from PIL.ExifTags import Base
 from tqdm import tqdm
 
 from rslib.config import InputError
-from rslib.data import folders, tars, tfrecord
 from rslib.data.check import CHUNK, UnreadableImage, decode, opened, shown
-from rslib.data.columns import Files, Slices
+from rslib.data.formats import folders, tars, tfrecord
+from rslib.data.formats.columns import Files, Slices
 from rslib.data.splits import balanced
 from rslib.machine import cores
 

@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from rslib.config import InputError
-from rslib.data.columns import Slices
-from rslib.data.shards import PARTS, Entry, index, numbered
+from rslib.data.formats.columns import Slices
+from rslib.data.formats.shards import PARTS, Entry, index, numbered
 
 MANIFEST = "manifest.json"
 IMAGES = (".jpg", ".jpeg", ".png")

@@ -14,8 +14,8 @@ import numpy as np
 from torchvision.datasets import imagenet as published
 
 from rslib.config import InputError
-from rslib.data import folders, tfrecord
-from rslib.data.shards import PARTS, index, numbered
+from rslib.data.formats import folders, tfrecord
+from rslib.data.formats.shards import PARTS, index, numbered
 from rslib.paths import entries
 
 # what torchvision's readers raise for files that are not theirs

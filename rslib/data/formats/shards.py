@@ -9,8 +9,8 @@ import numpy as np
 
 from rslib import paths
 from rslib.config import InputError
-from rslib.data.columns import Names, Slices, stamp
-from rslib.data.remember import remembered
+from rslib.data.formats.columns import Names, Slices, stamp
+from rslib.data.formats.remember import remembered
 
 PARTS = {"train": ("train",), "val": ("validation", "val")}  # and how they are called in names
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import google_crc32c
 
 from rslib.config import InputError
-from rslib.data.shards import Entry, mapped
+from rslib.data.formats.shards import Entry, mapped
 
 WNID = re.compile(r"n\d{8}")
 HEADER, FOOTER = 12, 4

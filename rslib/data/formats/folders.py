@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 
 from rslib.config import InputError
-from rslib.data.columns import Files, Names
+from rslib.data.formats.columns import Files, Names
 from rslib.paths import entries
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
