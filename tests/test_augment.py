@@ -307,7 +307,7 @@ def test_errors_name_the_thing_and_the_remedy(call, message):
 
 def test_loops_compile_where_nothing_can_be_kept():
     """As in a container whose user may write neither the package nor a home."""
-    code = "import numpy as np; from rslib.data.operations import OPERATIONS as o; "
+    code = "import numpy as np; from rslib.data.augment.operations import OPERATIONS as o; "
     code += "print(o['Rotate'](np.zeros((3, 9, 9), np.uint8), 10).shape)"
     nowhere = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
     nowhere.pop("NUMBA_CACHE_DIR", None)

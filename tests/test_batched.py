@@ -5,10 +5,9 @@ import pytest
 import torch
 from pictures import photos, picture, seeded
 
-from rslib.data import batched
-from rslib.data.augment import RandAugment, eval_crop
+from rslib.data.augment import RandAugment, batched, eval_crop
+from rslib.data.augment.operations import CENTRED, OPERATIONS, Draw
 from rslib.data.check import decode
-from rslib.data.operations import CENTRED, OPERATIONS, Draw
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
 DRAWS = [Draw(1, 0.1, 0.9), Draw(-1, 0.7, 0.3), CENTRED, Draw(1, 0.999, 0.0, 0.125)]

@@ -6,3 +6,7 @@
 
 May import the ground; knows no recipes, models or training.
 """
+
+from rslib.data.augment import RandAugment, eval_crop, random_flip, random_resized_crop
+
+__all__ = ["RandAugment", "eval_crop", "random_flip", "random_resized_crop"]

@@ -6,8 +6,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from rslib.config import InputError
-from rslib.data import batched
-from rslib.data.augment import RandAugment, eval_crop, random_flip, random_resized_crop
+from rslib.data.augment import RandAugment, batched, eval_crop, random_flip, random_resized_crop
 from rslib.data.randomness import generator
 
 

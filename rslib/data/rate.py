@@ -7,9 +7,9 @@ from torch.utils.data import BatchSampler, DataLoader
 
 from rslib.config import InputError, Recipe, evolve
 from rslib.data.augment import RandAugment
+from rslib.data.augment.operations import OPERATIONS
 from rslib.data.check import content_of, decode
 from rslib.data.loaders import TrainView
-from rslib.data.operations import OPERATIONS
 from rslib.data.splits import balanced
 
 BATCH = 64

@@ -5,7 +5,7 @@ they equal Pillow, value by value. `OPERATIONS[name](pixels, magnitude, draw)` t
 array, for a tensor `image.numpy()`, and returns a new one.
 
 What an operation is, apart from the pixels, is said once: a table of 256 levels, or a matrix, or a
-box. `rslib.data.batched` reads the same tables, matrices and boxes for whole batches on a GPU.
+box. `batched`, beside this file, reads the same ones for whole batches on a GPU.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rslib.data.loops import (
+from rslib.data.augment.loops import (
     GREY,
     coloured,
     equalized,

@@ -10,7 +10,7 @@ from functools import cache, partial
 import numpy as np
 import torch
 
-from rslib.data import operations as single
+from rslib.data.augment import operations as single
 
 GREY = int(single.GREY)
 
@@ -35,7 +35,7 @@ def randaugment(augment, images, draws):
 
 
 def of_batch(operation):
-    """What one of `rslib.data.operations` is for a batch."""
+    """What one of `rslib.data.augment.operations` is for a batch."""
     if isinstance(operation, partial):
         return partial(BATCHED[operation.func], *operation.args, **operation.keywords)
     return BATCHED[operation]
@@ -78,7 +78,7 @@ def equalize(images, magnitude, draws):
 
 
 def grey(images):
-    """int32 (N, 1, H, W); weights as in `rslib.data.loops`."""
+    """int32 (N, 1, H, W); weights as in `rslib.data.augment.loops`."""
     red, green, blue = images.int().unbind(1)
     return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16)[:, None]
 
