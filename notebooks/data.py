@@ -43,7 +43,7 @@ from matplotlib_inline.backend_inline import set_matplotlib_formats
 from PIL import ExifTags, Image
 from torchvision.datasets.imagenet import ARCHIVE_META
 
-from rslib import params, paths, sheets
+from rslib import paths, sheets
 from rslib.config import Data
 from rslib.data import check, images, survey
 from rslib.data.augment import OPERATIONS, Draw, RandAugment, eval_crop
@@ -53,6 +53,7 @@ from rslib.data.randomness import generator
 from rslib.evaluate import TIMM_CROP, timm_crop
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
+from rslib.running import params
 
 asked = params.from_namespace(globals(), params.Looking)
 # photographs are large as PNG; without a box that cuts the margins, pixels stay pixels

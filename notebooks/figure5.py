@@ -55,11 +55,12 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, judged, params, rescale, speed, speed_plot, tables
+from rslib import collect, counts, judged, rescale, speed, speed_plot, tables
 from rslib.evidence import devices
 from rslib.recipes import rescaled
 from rslib.recipes.rescaled import FIGURE_5
 from rslib.recipes.scales import at_scale
+from rslib.running import params
 
 asked = params.from_namespace(globals())
 

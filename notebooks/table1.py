@@ -56,7 +56,7 @@ import inspect
 import torch
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, judged, params, plot, sheets, tables
+from rslib import collect, judged, plot, sheets, tables
 from rslib.data import augment, images
 from rslib.models.resnet import (
     Bottleneck,
@@ -66,6 +66,7 @@ from rslib.models.resnet import (
     shortcut,
 )
 from rslib.recipes.additive import TABLE_1
+from rslib.running import params
 from rslib.training import ema, optim
 
 asked = params.from_namespace(globals())

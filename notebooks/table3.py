@@ -41,8 +41,9 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, measure, params, speed, tally
+from rslib import collect, counts, measure, speed, tally
 from rslib.recipes import pareto
+from rslib.running import params
 
 asked = params.from_namespace(globals(), params.Profiling)
 

@@ -43,9 +43,10 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, params, speed, speed_plot, tally
+from rslib import collect, counts, speed, speed_plot, tally
 from rslib.evidence import released
 from rslib.recipes import pareto
+from rslib.running import params
 
 asked = params.from_namespace(globals(), params.Profiling)
 

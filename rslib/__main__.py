@@ -11,7 +11,7 @@ import traceback
 
 from rslib import paths
 from rslib.config import InputError, suggest
-from rslib.params import EXECUTORS, Params
+from rslib.running.params import EXECUTORS, Params
 
 # 75 is sysexits' "temporary failure": also a run that another process holds is worth another try
 DONE, BAD_INPUT, DIVERGED, BUG, STOPPED = 0, 1, 65, 70, 75
@@ -150,8 +150,9 @@ def main(words=None):
 
 
 def run(options):
-    from rslib import runs, sweep, tables
+    from rslib import tables
     from rslib.recipes.studies import STUDIES
+    from rslib.running import runs, sweep
 
     names = Params.__dataclass_fields__
     params = Params(**{name: value for name, value in vars(options).items() if name in names})
@@ -308,7 +309,8 @@ def fail_with(error):
     """Errors whose classes need torch are only looked for once torch is there."""
     import torch
 
-    from rslib import machine, processes
+    from rslib import machine
+    from rslib.running import processes
     from rslib.training import checkpoint, engine
 
     if isinstance(error, torch.OutOfMemoryError):

@@ -3,8 +3,8 @@
 from rslib import paths, tables
 from rslib.config import InputError
 from rslib.evidence import devices, results
-from rslib.params import Params
 from rslib.recipes import pareto
+from rslib.running.params import Params
 
 
 def collect(study, params, report=print):
@@ -22,7 +22,7 @@ def collect(study, params, report=print):
         if not groups:
             report(f"no runs of {study.name} are recorded yet; -p scale laptop trains them")
         return groups
-    from rslib import runs, sweep  # torch, needed for training alone
+    from rslib.running import runs, sweep
 
     plan = runs.plan(study.name, params, report)
     found = sweep.complete(plan, params, report)

@@ -11,9 +11,10 @@ import time
 import pytest
 import torch
 
-from rslib import config, models, provenance
+from rslib import config, models
 from rslib.data.images import open_images, source
 from rslib.models import weights
+from rslib.running import provenance
 from rslib.tasks.classify import Classify
 from rslib.training import engine
 
@@ -207,8 +208,8 @@ BABBLING = (
 def test_a_process_that_dies_hangs_nobody(script, message, monkeypatch):
     from types import SimpleNamespace
 
-    from rslib import processes
-    from rslib.params import Params
+    from rslib.running import processes
+    from rslib.running.params import Params
 
     def start(plan, params):
         pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
@@ -288,8 +289,8 @@ def test_bad_input_ends_in_one_line_and_exit_code_1(words, message, capsys, monk
 
 def test_timing_in_another_process_is_the_timing_of_this_one(tmp_path):
     """What a GPU's parent does, to leave its memory free; here on CPU."""
-    from rslib import processes, runs, timing
-    from rslib.params import Params
+    from rslib.running import processes, runs, timing
+    from rslib.running.params import Params
 
     params = Params(scale="smoke", rows=["epochs"], runs_dir=str(tmp_path))
     plan = runs.plan("table1", params, lambda line: None)

@@ -26,7 +26,6 @@ HOME = {  # of files that are not in their rooms yet
     "judged": "report",
 }
 HOME |= dict.fromkeys(["counts", "measure", "profile"], "costs")
-HOME |= dict.fromkeys(["params", "runs", "provenance", "sweep", "processes", "timing"], "running")
 HOME |= dict.fromkeys(["evaluate", "export"], "weights")
 HOME |= dict.fromkeys(
     [

@@ -13,7 +13,7 @@ import pytest
 from jupytext.compare import compare_notebooks
 
 from rslib import paths, render
-from rslib.params import Looking, Params, Profiling
+from rslib.running.params import Looking, Params, Profiling
 
 NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 TABLE1 = paths.ROOT / "notebooks" / "table1.ipynb"

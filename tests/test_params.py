@@ -3,7 +3,7 @@
 import pytest
 
 from rslib.config import InputError
-from rslib.params import Looking, Params, from_namespace
+from rslib.running.params import Looking, Params, from_namespace
 
 
 @pytest.mark.parametrize(

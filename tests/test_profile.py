@@ -15,8 +15,8 @@ from rslib import collect, machine, measure, paths, profile
 from rslib.__main__ import main
 from rslib.config import InputError
 from rslib.evidence import devices
-from rslib.params import Profiling
 from rslib.recipes import pareto
+from rslib.running.params import Profiling
 
 MEASUREMENT = {
     "model": "resnet_rs_50",

@@ -4,11 +4,12 @@ import sys
 
 import torch
 
-from rslib import machine, runs
+from rslib import machine
 from rslib.config import InputError
 from rslib.evidence import results
-from rslib.processes import READY, SECONDS, Stop, say_or_leave, share_out, timed_elsewhere
-from rslib.timing import done_share, image_passes, image_seconds
+from rslib.running import runs
+from rslib.running.processes import READY, SECONDS, Stop, say_or_leave, share_out, timed_elsewhere
+from rslib.running.timing import done_share, image_passes, image_seconds
 from rslib.training.clock import duration
 
 

@@ -13,7 +13,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import fields
 
-from rslib.params import Params
+from rslib.running.params import Params
 from rslib.training import engine
 
 ERROR = "rslib: "  # begins the line by which a process says why it failed

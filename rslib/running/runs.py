@@ -10,9 +10,9 @@ from rslib.config import InputError
 from rslib.data.images import ImageSet, open_images, source
 from rslib.evidence import results
 from rslib.machine import choose_device, claim, code_version, cores, session, usable
-from rslib.provenance import compare, describe
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
 from rslib.recipes.studies import STUDIES
+from rslib.running.provenance import compare, describe
 from rslib.tasks.classify import Classify
 from rslib.training import engine
 
