@@ -55,7 +55,8 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, judged, rescale, speed, speed_plot, tables
+from rslib import collect, judged, rescale, speed, speed_plot, tables
+from rslib.costs import counts
 from rslib.evidence import devices
 from rslib.recipes import rescaled
 from rslib.recipes.rescaled import FIGURE_5

@@ -41,7 +41,8 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, measure, speed, tally
+from rslib import collect, speed, tally
+from rslib.costs import counts, measure
 from rslib.recipes import pareto
 from rslib.running import params
 

@@ -43,7 +43,8 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, counts, speed, speed_plot, tally
+from rslib import collect, speed, speed_plot, tally
+from rslib.costs import counts
 from rslib.evidence import released
 from rslib.recipes import pareto
 from rslib.running import params

@@ -170,7 +170,8 @@ def run(options):
 
 
 def profile(options):
-    from rslib import machine, models, profile
+    from rslib import machine, models
+    from rslib.costs import profile
     from rslib.recipes import pareto, rescaled
 
     if options.threads is not None and (type(options.threads) is not int or options.threads < 1):

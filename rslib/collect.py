@@ -41,7 +41,7 @@ def profiled(params, rows=(), report=print):
         if not (found := devices.recorded()):
             report("no device is recorded yet; -p device auto measures this one")
         return found
-    from rslib import profile  # torch, needed for measuring alone
+    from rslib.costs import profile
 
     folder = paths.runs_dir(params.runs_dir)
     asked = {"device": params.device, "variants": params.variants}

@@ -71,7 +71,7 @@ def made_of(notebook):
 
 def generated():
     """{file: text} of the book's pages that are made from what is recorded."""
-    from rslib import profile  # torch, to count layers
+    from rslib.costs import profile
 
     studies = list(STUDIES.values())
     recorded = {study.name: results.recorded(study.name) for study in studies}

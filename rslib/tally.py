@@ -1,6 +1,6 @@
 """Tables of what was counted of networks, beside the paper's. Nothing needs torch.
 
-counts, here, are {row of Table 7: rslib.counts.Counts}.
+counts, here, are {row of Table 7: rslib.costs.counts.Counts}.
 """
 
 import pandas as pd
@@ -71,7 +71,7 @@ def said(counts):
 
 
 def blocks(found):
-    """A ResNet's blocks, stage by stage; found: as `rslib.counts.count_blocks` has them.
+    """A ResNet's blocks, stage by stage; found: as `rslib.costs.counts.count_blocks` has them.
 
     In brackets, how many times those of the stage before.
     """

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from rslib import counts, models, paths
+from rslib import models, paths
 from rslib.config import InputError
+from rslib.costs import counts
 
 
 def published():

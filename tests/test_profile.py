@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rslib import collect, machine, measure, paths, profile
+from rslib import collect, machine, paths
 from rslib.__main__ import main
 from rslib.config import InputError
+from rslib.costs import measure, profile
 from rslib.evidence import devices
 from rslib.recipes import pareto
 from rslib.running.params import Profiling
@@ -55,7 +56,9 @@ def test_memory_that_runs_out_is_an_answer_and_not_an_error():
     """A real limit on a real process: 2 GiB hold ResNet-RS-50, but not 128 images' activations."""
     asked = {"model": "resnet_rs_50", "resolution": 224, "device": "cpu", "variant": "fp32"}
     asked |= {"images": 128, "seconds": 1.0, "threads": 1}
-    program = "from rslib import measure; measure.memory_of = lambda device: (2 * 2**30, 2**34)\n"
+    program = (
+        "from rslib.costs import measure; measure.memory_of = lambda device: (2 * 2**30, 2**34)\n"
+    )
     program += f"measure.main({asked})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -7,8 +7,9 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from rslib import counts, judged, pages, paths, rescale, speed_plot, tables
+from rslib import judged, pages, paths, rescale, speed_plot, tables
 from rslib.config import InputError
+from rslib.costs import counts
 from rslib.evidence import devices, verdicts
 from rslib.recipes import pareto, rescaled
 from rslib.recipes.scales import at_scale

@@ -4,7 +4,8 @@ from math import log
 
 import pytest
 
-from rslib import counts, models
+from rslib import models
+from rslib.costs import counts
 from rslib.models.efficientnet import SIZES
 from rslib.recipes import pareto, rescaled
 from rslib.recipes.rescaled import FIGURE_5

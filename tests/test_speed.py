@@ -2,7 +2,8 @@
 
 import pytest
 
-from rslib import counts, speed, speed_plot, tally
+from rslib import speed, speed_plot, tally
+from rslib.costs import counts
 from rslib.recipes import pareto
 
 

@@ -11,10 +11,11 @@ import subprocess
 import sys
 from statistics import quantiles
 
-from rslib import counts, machine
+from rslib import machine
 from rslib.config import InputError, suggest
+from rslib.costs import counts
+from rslib.costs.measure import VARIANTS, memory_of
 from rslib.evidence import devices
-from rslib.measure import VARIANTS, memory_of
 
 BEGIN = {"cuda": 128, "cpu": 4}  # images
 USUAL = {"cuda": ("fp32", "tf32", "bf16"), "cpu": ("fp32",)}
@@ -117,8 +118,8 @@ def largest_that_fits(asked, images):
 
 
 def in_a_process(asked):
-    """What `rslib.measure` prints. Raises InputError where it fails, unless for want of memory."""
-    command = [sys.executable, "-m", "rslib.measure", json.dumps(asked)]
+    """What `rslib.costs.measure` prints. Raises InputError where it fails, unless for want of memory."""
+    command = [sys.executable, "-m", "rslib.costs.measure", json.dumps(asked)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == -signal.SIGKILL and asked["device"] == "cpu":
         # so the kernel ends a process that takes the machine's last memory
