@@ -4,7 +4,7 @@ weights: a file of timm's or of our own names; num_classes as the network is to 
 """
 
 from rslib import models
-from rslib.models import weights as files
+from rslib.weights import read
 
 dependencies = ["torch", "torchvision", "safetensors"]
 
@@ -12,7 +12,7 @@ dependencies = ["torch", "torchvision", "safetensors"]
 def _entry(name):
     def build(weights=None, num_classes=1000):
         model = models.named(name, num_classes=num_classes)
-        return files.load(model, files.read(weights)) if weights else model
+        return models.load(model, read(weights)) if weights else model
 
     build.__name__ = name
     build.__doc__ = f"{name} as published: (N, 3, H, W) float -> (N, num_classes) logits."

@@ -50,10 +50,10 @@ from rslib.data.augment import OPERATIONS, Draw, RandAugment, eval_crop
 from rslib.data.formats import cifar
 from rslib.data.loaders import TrainView
 from rslib.data.randomness import generator
-from rslib.evaluate import TIMM_CROP, timm_crop
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
 from rslib.running import params
+from rslib.weights.evaluate import TIMM_CROP, timm_crop
 
 asked = params.from_namespace(globals(), params.Looking)
 # photographs are large as PNG; without a box that cuts the margins, pixels stay pixels

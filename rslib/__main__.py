@@ -208,8 +208,9 @@ def profile(options):
 
 
 def evaluate(options):
-    from rslib import evaluate, machine
+    from rslib import machine
     from rslib.evidence import released
+    from rslib.weights import evaluate
 
     runs_dir = paths.runs_dir(options.runs_dir)
     found = evaluate.evaluate(
@@ -231,7 +232,7 @@ def evaluate(options):
 
 
 def export(options):
-    from rslib import export
+    from rslib.weights import export
 
     side = whole_pixels(options.resolution)
     if options.weights is not None and paths.expanded(options.source).is_dir():

@@ -13,10 +13,10 @@ import torch
 
 from rslib import config, models
 from rslib.data.images import open_images, source
-from rslib.models import weights
 from rslib.running import provenance
 from rslib.tasks.classify import Classify
 from rslib.training import engine
+from rslib.weights import read
 
 SMOKE = ["run", "table1", "--scale", "smoke"]
 
@@ -67,7 +67,7 @@ def test_a_finished_run_is_exported_by_the_average_of_its_weights(epochs_run, tm
     run_dir, file = runs_dir / "table1" / found["run_id"], tmp_path / "net.safetensors"
     assert rslib("export", run_dir, file).returncode == 0
     recipe = config.from_dict(found["recipe"])
-    network = weights.load(models.build(recipe, found["data"]["classes"]), weights.read(file))
+    network = models.load(models.build(recipe, found["data"]["classes"]), read(file))
     task = Classify(recipe, open_images(recipe.data, source("fashion-mnist")))
     test = task.loaders(seed=1)[1]["test"]
     scored = engine.run_metrics(task, {"ema": network}, test, torch.device("cpu"))

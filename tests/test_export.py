@@ -6,10 +6,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from rslib import export, models
+from rslib import models
 from rslib.__main__ import main
 from rslib.config import InputError
-from rslib.models import weights
+from rslib.weights import export, read
 
 
 @pytest.fixture
@@ -56,9 +56,7 @@ def test_efficientnet_goes_through_onnx(tmp_path):
 def test_safetensors_can_be_loaded_again(small, tmp_path):
     file = tmp_path / "net.safetensors"
     export.export(small, file, resolution=40, about={"model": "small"})
-    again = weights.load(
-        models.resnet_rs(26, width=0.125, num_classes=7), weights.read(file)
-    ).eval()
+    again = models.load(models.resnet_rs(26, width=0.125, num_classes=7), read(file)).eval()
     batch = torch.randn(2, 3, 40, 40)
     assert torch.equal(again(batch), small(batch))
     with safe_open(file, "pt") as opened:
@@ -88,7 +86,7 @@ def test_a_named_network_is_exported_from_the_shell(tmp_path, capsys):
     save_file(network.state_dict(), tmp_path / "ours.safetensors")
     words = ["export", "resnet_rs_50", str(tmp_path / "out.safetensors")]
     assert main([*words, "--weights", str(tmp_path / "ours.safetensors")]) == 0
-    assert weights.read(tmp_path / "out.safetensors").keys() == network.state_dict().keys()
+    assert read(tmp_path / "out.safetensors").keys() == network.state_dict().keys()
     assert main([*words, "--weights", str(tmp_path / "ours.safetensors")]) == 1
     assert "is there already" in capsys.readouterr().err
 

@@ -25,7 +25,6 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HOME = {  # of files that are not in their rooms yet
     "judged": "report",
 }
-HOME |= dict.fromkeys(["evaluate", "export"], "weights")
 HOME |= dict.fromkeys(
     [
         "collect",

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from rslib import models, paths
 from rslib.config import InputError
-from rslib.models import resnet_rs, weights
+from rslib.models import resnet_rs
+from rslib.weights import read
 
 DEPTHS = (50, 101, 152, 200, 270, 350, 420)
 
@@ -52,7 +53,7 @@ def test_logits_equal_those_of_timm(depth, side):
     images = torch.randn(3, 3, side, side, dtype=torch.float64)
     theirs = awake(on_meta(timm.create_model, f"resnetrs{depth}"), images)
     ours = on_meta(resnet_rs, depth).double().to_empty(device="cpu").eval()
-    weights.load_timm(ours, theirs.state_dict())
+    models.load_timm(ours, theirs.state_dict())
     with torch.no_grad():
         expected, logits = theirs(images), ours(images)
     assert (expected[0] - expected[1]).abs().max() > 0.1 * expected.abs().max()
@@ -73,7 +74,7 @@ def test_weights_of_another_network_are_refused_and_change_nothing(theirs, messa
     model = resnet_rs(50)
     before = model.fc.bias.clone()
     with pytest.raises(InputError, match=message):
-        weights.load_timm(model, given)
+        models.load_timm(model, given)
     assert torch.equal(model.fc.bias, before)
 
 
@@ -83,7 +84,7 @@ def test_both_kinds_of_files_are_read(tmp_path):
     torch.save({"state_dict": model.state_dict()}, tmp_path / "a.pth")
     for name in ("a.safetensors", "a.pth"):
         other = resnet_rs(26, width=0.125)
-        weights.load(other, weights.read(tmp_path / name))
+        models.load(other, read(tmp_path / name))
         assert torch.equal(other.fc.weight, model.fc.weight)
 
 
@@ -139,6 +140,6 @@ def test_what_is_no_weights_file_is_named_and_never_run(kind, suffix, message, t
     file = tmp_path / f"w{suffix}"
     write(file, kind)
     with pytest.raises(InputError, match=message) as caught:
-        weights.read(file)
+        read(file)
     assert str(file) in str(caught.value) and "\n" not in str(caught.value)
     assert "program was run" not in capsys.readouterr().out

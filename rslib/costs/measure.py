@@ -1,7 +1,7 @@
 """One measurement: training steps of one network, in a process that does nothing else.
 
 `rslib.costs.profile` starts it, so that a batch that does not fit leaves no trace:
-python -m rslib.costs.measure '{"model": "resnet_rs_50", "resolution": 160, …}' prints one JSON object.
+python -m rslib.costs.measure '{"model": "resnet_rs_50", …}' prints one JSON object.
 """
 
 import json

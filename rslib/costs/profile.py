@@ -118,7 +118,7 @@ def largest_that_fits(asked, images):
 
 
 def in_a_process(asked):
-    """What `rslib.costs.measure` prints. Raises InputError where it fails, unless for want of memory."""
+    """What `measure` prints. Raises InputError where it fails, unless for want of memory."""
     command = [sys.executable, "-m", "rslib.costs.measure", json.dumps(asked)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == -signal.SIGKILL and asked["device"] == "cpu":

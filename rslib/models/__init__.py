@@ -5,9 +5,20 @@ from torch import nn
 
 from rslib.config import InputError, suggest
 from rslib.models.efficientnet import SIZES, efficientnet
+from rslib.models.loading import load, load_timm
 from rslib.models.resnet import BLOCKS, resnet, resnet_rs
 
-__all__ = ["NAMES", "build", "efficientnet", "named", "resnet", "resnet_rs"]
+__all__ = [
+    "NAMES",
+    "build",
+    "efficientnet",
+    "load",
+    "load_timm",
+    "named",
+    "on_meta",
+    "resnet",
+    "resnet_rs",
+]
 
 NAMES = (
     *(f"resnet_rs_{depth}" for depth in BLOCKS),

@@ -16,10 +16,11 @@ from rslib import config, models
 from rslib.atomic import write_atomically
 from rslib.config import InputError
 from rslib.evidence import results
-from rslib.models import weights
+from rslib.models import loading
 from rslib.recipes import pareto
 from rslib.tasks.classify import MEAN, STD
 from rslib.training import checkpoint, engine
+from rslib.weights import files
 
 
 def export(network, file, *, resolution, about):
@@ -79,8 +80,8 @@ def published(name, weights_file, resolution=None):
     """(network, resolution, about) of one of `rslib.models.NAMES` with weights from a file."""
     resolution = resolution or pareto.only_resolution(name)
     models.on_meta(name, resolution)  # raises for a wrong name and for sides that make no sense
-    held = weights.read(weights_file)
-    network = weights.load(models.named(name, num_classes=weights.classes(held) or 1000), held)
+    held = files.read(weights_file)
+    network = loading.load(models.named(name, num_classes=loading.classes(held) or 1000), held)
     return network, resolution, {"model": name}
 
 

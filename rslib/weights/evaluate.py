@@ -17,9 +17,10 @@ from rslib.config import InputError, sha256, suggest
 from rslib.data import images
 from rslib.data.augment import eval_crop
 from rslib.data.formats import imagenet
-from rslib.models import weights as files
+from rslib.models import loading
 from rslib.recipes import pareto
 from rslib.tasks.classify import normalise
+from rslib.weights import files
 
 TIMM_CROP = {50: 0.91, 101: 0.94}  # of resnetrs50 and 101; of the deeper ones 1
 
@@ -87,10 +88,10 @@ def evaluate(
     resolution = resolution or pareto.only_resolution(model)
     view = preprocessing(shown, model, resolution)
     found, classes = validation(data_dir, cache_dir, report)
-    known = files.classes(held)
+    known = loading.classes(held)
     if known != len(classes):
         raise InputError(f"{weights} knows {known} classes, {data_dir}/val has {len(classes)}")
-    network = files.load(models.named(model, num_classes=known), held)
+    network = loading.load(models.named(model, num_classes=known), held)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     batches = DataLoader(View(found, view), batch_size=50)
     right = counted(network.eval().to(device), batches, torch.device(device))

@@ -1,20 +1,8 @@
-"""Weights from elsewhere: files, and the names that timm gives to the same tensors."""
+"""Tensors by name into networks: our own names, and those that timm gives to the same tensors."""
 
-import pickle
 import re
-import struct
-import warnings
-from pathlib import Path
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from rslib.config import InputError
-
-# what readers raise for a file that is not theirs, is damaged, or holds a program
-UNREADABLE = (pickle.UnpicklingError, SafetensorError, EOFError, OSError, RuntimeError, ValueError)
-UNREADABLE += (struct.error, KeyError, IndexError)
 
 # timm's name of a part of a ResNet-RS, and ours; tried from the top
 RENAMED = [
@@ -31,33 +19,6 @@ RENAMED = [
     (r"^c2\.0\.downsample\.(\d)\.", lambda m: f"c2.0.shortcut.{int(m[1]) - 1}."),
     (r"^(c\d)\.0\.downsample\.", r"\1.0.shortcut."),
 ]
-
-
-def read(file):
-    """{name: tensor} of a .safetensors file or of one that torch.save wrote.
-
-    Raises InputError where there is none, for a damaged one, and for a pickle that holds more than
-    tensors: such a file could run any program when it is opened.
-    """
-    file = Path(file)
-    if not file.is_file():
-        raise InputError(f"no file {file}")
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch warns of, we refuse
-            weights = torch.load(file, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        raise InputError(
-            f"{file} is refused: it is damaged, or holds more than tensors, such as code; take a "
-            ".safetensors file"
-        ) from error
-    weights = weights.get("state_dict", weights) if isinstance(weights, dict) else weights
-    named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
-    if not named or not all(map(torch.is_tensor, weights.values())):
-        raise InputError(f"{file} holds no weights by name")
-    return weights
 
 
 def classes(state_dict):

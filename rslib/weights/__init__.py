@@ -1,0 +1,11 @@
+"""Networks that enter or leave: weights as files.
+
+`files` (reads safetensors and pickles of tensors, nothing else), `evaluate` (others' weights on
+validation images), `export` (a trained network as ONNX or safetensors).
+
+May import models, data, tasks, training, evidence and the ground; needs nothing of costs.
+"""
+
+from rslib.weights.files import read
+
+__all__ = ["read"]
