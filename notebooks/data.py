@@ -43,7 +43,7 @@ from matplotlib_inline.backend_inline import set_matplotlib_formats
 from PIL import ExifTags, Image
 from torchvision.datasets.imagenet import ARCHIVE_META
 
-from rslib import paths, sheets
+from rslib import paths
 from rslib.config import Data
 from rslib.data import check, images, survey
 from rslib.data.augment import OPERATIONS, Draw, RandAugment, eval_crop
@@ -52,6 +52,7 @@ from rslib.data.loaders import TrainView
 from rslib.data.randomness import generator
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
+from rslib.report import sheets
 from rslib.running import params
 from rslib.weights.evaluate import TIMM_CROP, timm_crop
 

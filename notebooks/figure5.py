@@ -55,12 +55,12 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, judged, rescale, speed, speed_plot, tables
 from rslib.costs import counts
 from rslib.evidence import devices
-from rslib.recipes import rescaled
-from rslib.recipes.rescaled import FIGURE_5
+from rslib.recipes import efficientnet_rs
+from rslib.recipes.efficientnet_rs import FIGURE_5
 from rslib.recipes.scales import at_scale
+from rslib.report import claims, collect, pareto_plot, rescaled, speed, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -76,18 +76,20 @@ asked = params.from_namespace(globals())
 
 # %% tags=["remove-input"]
 Code(
-    inspect.getsource(rescaled.slow_side) + "\n\n" + inspect.getsource(rescaled.magnitude),
+    inspect.getsource(efficientnet_rs.slow_side)
+    + "\n\n"
+    + inspect.getsource(efficientnet_rs.magnitude),
     language="python",
 )
 
 # %%
-networks = rescaled.slow_networks()
+networks = efficientnet_rs.slow_networks()
 counted = {
     (network.name, side): counts.count(network.name, side)
     for network in networks
     for side in (network.published.resolution, network.resolution)
 }
-rescale.sides(counted)
+rescaled.sides(counted)
 
 # %% [markdown]
 # ## What it costs, measured
@@ -108,7 +110,7 @@ recorded = {
 for name, measurements in recorded.items():
     for variant in speed.variants(measurements):
         display(Markdown(f"**{name}, {variant}**. {speed.conditions(measurements)}"))
-        display(rescale.costs(measurements, variant))
+        display(rescaled.costs(measurements, variant))
 
 # %% [markdown]
 # ## Figure 5, as far as it can be measured
@@ -119,7 +121,7 @@ for name, measurements in recorded.items():
 # bar is easy to meet, a short one hard. B0 has none: no published EfficientNet is as fast.
 
 # %% mystnb={"image": {"alt": "Published top-1 over measured training time of ResNet-RS and EfficientNet as two lines. At the time of each EfficientNet-RS stands a vertical bar from EfficientNet's line to the accuracy of the same network at its own side; from B4 on a bar lies far left of its network's mark."}}
-_ = speed_plot.rescaled_curves(recorded)
+_ = pareto_plot.rescaled_curves(recorded)
 
 # %% [markdown]
 # ## Trained at a reduced scale
@@ -140,7 +142,7 @@ groups = collect.collect(FIGURE_5, asked)
 # %%
 for results in groups:
     display(Markdown(tables.headline(FIGURE_5, results)))
-    display(rescale.trained(results, asked.rows))
+    display(rescaled.trained(results, asked.rows))
 
 # %% [markdown]
 # At the scale `laptop` these networks are far from knowing their training images, which the column *on
@@ -155,7 +157,7 @@ for results in groups:
 # the weights.
 
 # %%
-judged.sums(FIGURE_5)
+claims.sums(FIGURE_5)
 
 # %% [markdown]
 # On that line B0 is 0 and B1 is 1. The sums take the slow networks' places by FLOPs at the paper's sides,
@@ -171,13 +173,13 @@ at = {
     }
     for scale, classes in (("paper", 1000), ("laptop", 10), ("gpu", 10))
 }
-rescale.places(at)
+rescaled.places(at)
 
 # %%
 for results in groups:
     if not tables.no_evidence(results):
         display(Markdown(f"**{tables.short(results)}**"))
-        display(judged.frame(FIGURE_5, results))
+        display(claims.frame(FIGURE_5, results))
 
 # %% [markdown]
 # A verdict takes what it takes in [Table 1](table1.ipynb): an interval over seeds, Holm's correction,

@@ -56,7 +56,6 @@ import inspect
 import torch
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, judged, plot, sheets, tables
 from rslib.data import augment, images
 from rslib.models.resnet import (
     Bottleneck,
@@ -66,6 +65,7 @@ from rslib.models.resnet import (
     shortcut,
 )
 from rslib.recipes.additive import TABLE_1
+from rslib.report import claims, collect, plot, sheets, tables
 from rslib.running import params
 from rslib.training import ema, optim
 
@@ -298,7 +298,7 @@ for results in groups:
 # regularization, and 350 epochs with the lower weight decay and none. The sums, by the ids of rows:
 
 # %%
-judged.sums(TABLE_1)
+claims.sums(TABLE_1)
 
 # %% [markdown]
 # A claim has a direction only if three tests tell it from zero: over other seeds, with the deviation
@@ -315,9 +315,9 @@ evidence = [group for group in groups if not tables.no_evidence(group)]
 if not evidence:
     print("no evidence here, so no claim is judged below")
 for results in evidence:
-    scatter = judged.scatter(TABLE_1, results)
+    scatter = claims.scatter(TABLE_1, results)
     display(Markdown(f"**{tables.short(results)}**. {scatter}"))
-    display(judged.frame(TABLE_1, results))
+    display(claims.frame(TABLE_1, results))
 
 # %% [markdown]
 # In the figure, right of 0 is the paper's direction. Thick bars are the intervals over seeds by the
@@ -350,7 +350,7 @@ for results in evidence:
 
 # %%
 for results in evidence:
-    display(Markdown(judged.summary(TABLE_1, results)))
+    display(Markdown(claims.summary(TABLE_1, results)))
 
 # %% [markdown]
 # No claim asks whether regularization helps as a whole; the paper takes it for granted. These sums
@@ -359,7 +359,7 @@ for results in evidence:
 
 # %%
 for results in evidence:
-    display(Markdown(judged.afterwards(TABLE_1, results)))
+    display(Markdown(claims.afterwards(TABLE_1, results)))
 
 # %% [markdown]
 # Why would something not hold here that holds in the paper? What follows is conjecture: no run tests

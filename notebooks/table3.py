@@ -41,9 +41,9 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, speed, tally
 from rslib.costs import counts, measure
 from rslib.recipes import pareto
+from rslib.report import collect, counted, speed
 from rslib.running import params
 
 asked = params.from_namespace(globals(), params.Profiling)
@@ -58,8 +58,8 @@ asked = params.from_namespace(globals(), params.Profiling)
 # linear layers put out, for 32 images.
 
 # %%
-counted = {row: counts.count(row.name, row.resolution) for row in pareto.table_3()}
-tally.memory(counted)
+networks = {row: counts.count(row.name, row.resolution) for row in pareto.table_3()}
+counted.memory(networks)
 
 # %% [markdown]
 # Two bytes are one bfloat16 number: each network keeps between one and two numbers for each
@@ -101,7 +101,7 @@ speed.memory_ratios(recorded)
 # the last, where a block would be dearest.
 
 # %%
-tally.blocks(counts.count_blocks("resnet_rs_350", 256))
+counted.blocks(counts.count_blocks("resnet_rs_350", 256))
 
 # %% [markdown]
 # **§7.1**: EfficientNets have the larger activations, and do less with each number that they move
@@ -109,7 +109,7 @@ tally.blocks(counts.count_blocks("resnet_rs_350", 256))
 
 # %% tags=["remove-input"]
 pairs = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
-display(Markdown(tally.said(pairs)))
+display(Markdown(counted.said(pairs)))
 
 # %% [markdown]
 # **Table 4**: trained with pseudo-labels, ResNet-RS-152 meets EfficientNet-B5 and is "4.7x faster on TPU

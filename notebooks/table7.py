@@ -43,10 +43,10 @@ import inspect
 
 from IPython.display import Code, Markdown, display
 
-from rslib import collect, speed, speed_plot, tally
 from rslib.costs import counts
 from rslib.evidence import released
 from rslib.recipes import pareto
+from rslib.report import collect, counted, pareto_plot, speed
 from rslib.running import params
 
 asked = params.from_namespace(globals(), params.Profiling)
@@ -71,8 +71,8 @@ speed.published(released.recorded())
 # training keeps them for the way back.
 
 # %%
-counted = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
-tally.table(counted)
+networks = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
+counted.table(networks)
 
 # %% [markdown]
 # Where printed and counted FLOPs differ by more than rounding: ResNet-RS-152 at 192 pixels, which the
@@ -91,17 +91,17 @@ tally.table(counted)
 # has its 3×3 convolution on the narrow one. It is counted as
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(tally.intensity), language="python")
+Code(inspect.getsource(counted.intensity), language="python")
 
 # %% [markdown]
 # §7.1 says that EfficientNets have the larger activations and the lower intensity. Here are, for the
 # pairs of [the speed claim](#the-speed-claim), EfficientNet's counts divided by ResNet-RS's.
 
 # %%
-tally.compared(counted)
+counted.compared(networks)
 
 # %% tags=["remove-input"]
-Markdown(tally.said(counted))
+Markdown(counted.said(networks))
 
 # %% [markdown]
 # ## Measured
@@ -149,7 +149,7 @@ speed.speedups(recorded)
 # Table 7. The accuracies are the same in every panel; only the devices differ.
 
 # %% mystnb={"image": {"alt": "Published top-1 over training time, one panel a device, with one line for ResNet-RS and one for EfficientNet. In the paper's two panels the line of ResNet-RS lies left of EfficientNet's at every accuracy but the highest, which only EfficientNet-B7 has."}}
-_ = speed_plot.curves(recorded)
+_ = pareto_plot.curves(recorded)
 
 # %% [markdown]
 # ## Table 9

@@ -150,8 +150,8 @@ def main(words=None):
 
 
 def run(options):
-    from rslib import tables
     from rslib.recipes.studies import STUDIES
+    from rslib.report import tables
     from rslib.running import runs, sweep
 
     names = Params.__dataclass_fields__
@@ -172,14 +172,14 @@ def run(options):
 def profile(options):
     from rslib import machine, models
     from rslib.costs import profile
-    from rslib.recipes import pareto, rescaled
+    from rslib.recipes import efficientnet_rs, pareto
 
     if options.threads is not None and (type(options.threads) is not int or options.threads < 1):
         raise InputError(f"threads is {options.threads}; give a whole number from 1 on")
     device = machine.choose_device(options.device)
     variants = profile.chosen(tuple(filter(None, options.variants.split(","))), device)
     asked = {"device": device, "threads": options.threads, "variants": variants}
-    rows = {"table7": pareto.table_7, "figure5": rescaled.slow_networks}.get(options.model)
+    rows = {"table7": pareto.table_7, "figure5": efficientnet_rs.slow_networks}.get(options.model)
     if rows:
         if options.no_latency or options.json or options.resolution is not None:
             raise InputError(
@@ -301,7 +301,7 @@ def record(options):
 
 
 def render(options):
-    from rslib.render import render
+    from rslib.report.render import render
 
     render(options.names)
     return DONE

@@ -12,11 +12,12 @@ from test_imagenet import as_folders, digest, pixel_digest
 from test_tfrecord import STYLES, WNIDS, write
 from timm.data import ImageNetInfo, create_transform
 
-from rslib import paths, speed
+from rslib import paths
 from rslib.__main__ import main
 from rslib.config import InputError, sha256
 from rslib.evidence import released
 from rslib.models import named
+from rslib.report import speed
 from rslib.weights import evaluate
 
 CLASSES = ("apple", "bee", "cat", "dog", "elm", "fox")

@@ -22,32 +22,13 @@ FLOORS = [  # from the ground up; rooms of one floor know nothing of each other
     {"__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HOME = {  # of files that are not in their rooms yet
-    "judged": "report",
-}
-HOME |= dict.fromkeys(
-    [
-        "collect",
-        "tables",
-        "plot",
-        "sheets",
-        "speed",
-        "speed_plot",
-        "rescale",
-        "tally",
-        "pages",
-        "render",
-    ],
-    "report",
-)
 TORCH_FREE = ("config", "paths", "atomic", "recipes", "evidence", "report", "commands", "__main__")
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 
 
 def room(name):
     """Of a module, by its name below rslib."""
-    first = name.split(".")[0]
-    return HOME.get(first, first)
+    return name.split(".")[0]
 
 
 def name_of(path):

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 from jupytext.compare import compare_notebooks
 
-from rslib import paths, render
+from rslib import paths
+from rslib.report import render
 from rslib.running.params import Looking, Params, Profiling
 
 NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
@@ -137,7 +138,7 @@ def test_smoke_trains_figure_5(tmp_path):
     (run,) = (tmp_path / "runs").rglob("result.json")
     assert json.loads(run.read_text())["protocol"]["model"].startswith("EfficientNet-B0")
     cells = code_cells(tmp_path / "out.ipynb")
-    shown = next(c for c in cells if "rescale.trained(" in c.source)
+    shown = next(c for c in cells if "rescaled.trained(" in c.source)
     assert "EfficientNet-RS-B0 @192" in shown.outputs[1]["data"]["text/plain"]
     assert "No result: " in shown.outputs[0]["data"]["text/markdown"]
 

@@ -11,12 +11,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rslib import collect, machine, paths
+from rslib import machine, paths
 from rslib.__main__ import main
 from rslib.config import InputError
 from rslib.costs import measure, profile
 from rslib.evidence import devices
 from rslib.recipes import pareto
+from rslib.report import collect
 from rslib.running.params import Profiling
 
 MEASUREMENT = {

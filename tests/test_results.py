@@ -6,13 +6,14 @@ import subprocess
 
 import pytest
 
-from rslib import config, machine, paths, tables
+from rslib import config, machine, paths
 from rslib.config import InputError
 from rslib.data import images
 from rslib.evidence import results
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
 from rslib.recipes.studies import STUDIES
+from rslib.report import tables
 
 NB = "\u00a0"
 OURS = ["Δ paper", "Δ here", "95 %", "p", "raw", "average", "on training images", "n"]

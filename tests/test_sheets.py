@@ -8,7 +8,7 @@ import pytest
 from pictures import picture
 from PIL import Image
 
-from rslib import sheets
+from rslib.report import sheets
 
 
 @pytest.mark.parametrize("captions", [("one", "two"), ("", "")])

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rslib import speed, speed_plot, tally
 from rslib.costs import counts
 from rslib.recipes import pareto
+from rslib.report import counted, pareto_plot, speed
 
 
 def device(kind, factor=1.0, variant="fp32", left_out=()):
@@ -87,16 +87,16 @@ def test_counts_say_what_7_1_does():
     """One layer each: a depthwise 3×3 of 10 channels and a dense one, on maps of 4 × 4."""
     depthwise = counts.Counts(90, [counts.Layer(2 * 9 * 160, 160, 160)], 160, 0)
     dense = counts.Counts(900, [counts.Layer(2 * 90 * 160, 160, 160)], 0, 160)
-    assert tally.intensity(depthwise) == pytest.approx(2 * 9 * 160 / 640)
-    assert tally.intensity(dense) == pytest.approx(2 * 90 * 160 / 640)
+    assert counted.intensity(depthwise) == pytest.approx(2 * 9 * 160 / 640)
+    assert counted.intensity(dense) == pytest.approx(2 * 90 * 160 / 640)
     small = counts.Counts(9, [counts.Layer(2 * 9 * 160, 160, 80)], 0, 0)
     rows = pareto.table_7()
     held = {row: depthwise if row.family == "EfficientNet" else dense for row in rows}
-    assert "larger activations in **0 of 9**" in tally.said(held)
-    assert "lower operational intensity in **9 of 9**" in tally.said(held)
+    assert "larger activations in **0 of 9**" in counted.said(held)
+    assert "lower operational intensity in **9 of 9**" in counted.said(held)
     held = {row: depthwise if row.family == "EfficientNet" else small for row in rows}
-    assert "larger activations in **9 of 9**" in tally.said(held)
-    assert set(tally.compared(held)["activations"]) == {"2.00"}
+    assert "larger activations in **9 of 9**" in counted.said(held)
+    assert set(counted.compared(held)["activations"]) == {"2.00"}
 
 
 def test_tables_say_what_is_missing():
@@ -112,7 +112,7 @@ def test_tables_say_what_is_missing():
 
 
 def test_the_figure_has_a_panel_for_each_device_and_leaves_out_what_is_missing():
-    figure = speed_plot.curves({"a GPU": device("cuda"), "a CPU": device("cpu")})
+    figure = pareto_plot.curves({"a GPU": device("cuda"), "a CPU": device("cpu")})
     drawn = [ax for ax in figure.axes if ax.axison]
     assert [ax.get_title() for ax in drawn][2:] == ["a GPU, fp32", "a CPU, fp32"]
     efficientnet = drawn[2].get_lines()[1]
@@ -138,5 +138,5 @@ def test_the_papers_memory_follows_from_activations():
         "EfficientNet-B7",
         "ResNet-RS-420",
     ]
-    found = tally.memory({row: counts.count(row.name, row.resolution) for row in rows})
+    found = counted.memory({row: counts.count(row.name, row.resolution) for row in rows})
     assert list(found["bytes an activation"]) == ["3.0", "2.1", "2.9", "3.1"]

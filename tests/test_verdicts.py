@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from rslib import judged as claimed
-from rslib import pages, plot, tables
 from rslib.evidence import stats, verdicts
 from rslib.recipes.additive import CELLS, CLAIMS, TABLE_1
+from rslib.report import claims as claimed
+from rslib.report import pages, plot, tables
 
 IMAGES = 4000
 FIVE = {"cosine", "short-regularized", "epochs", "long-lower-decay", "dropout", "weight-decay"}

@@ -5,7 +5,7 @@ from statistics import stdev
 import pandas as pd
 
 from rslib.evidence import stats, verdicts
-from rslib.tables import SPACE, probability, short, signed, span
+from rslib.report.tables import SPACE, probability, short, signed, span
 
 
 def sums(study):

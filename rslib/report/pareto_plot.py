@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import seaborn as sns
 
-from rslib import plot, rescale, speed
-from rslib.recipes import pareto, rescaled
+from rslib.recipes import efficientnet_rs, pareto
+from rslib.report import plot, rescaled, speed
 
 GREEN = sns.color_palette("colorblind")[2]
 FAMILIES = {"ResNet-RS": ("o", plot.BLUE), "EfficientNet": ("s", plot.ORANGE)}
@@ -20,7 +20,7 @@ def curves(recorded):
     panels |= {"paper: V100, fp32": {row: row.v100 for row in pareto.table_7()}}
     for device, measurements in recorded.items():
         for variant in speed.variants(measurements):
-            panels[f"{device}, {variant}"] = rescale.seconds_of(measurements, variant)
+            panels[f"{device}, {variant}"] = rescaled.seconds_of(measurements, variant)
     return _figure(panels, panel, width=3.4, title=34)
 
 
@@ -31,11 +31,11 @@ def rescaled_curves(recorded):
     network has at its own side: an accuracy within it would be a gain.
     """
     panels = {
-        f"{device}, {variant}": rescale.seconds_of(measurements, variant)
+        f"{device}, {variant}": rescaled.seconds_of(measurements, variant)
         for device, measurements in recorded.items()
         for variant in speed.variants(measurements)
     }
-    slow = set(rescaled.slow_networks())
+    slow = set(efficientnet_rs.slow_networks())
     panels = {title: seconds for title, seconds in panels.items() if slow & seconds.keys()}
     return _figure(panels, _with_bars, width=5.2, title=52) if panels else None
 
@@ -68,9 +68,9 @@ def _figure(panels, draw, *, width, title):
 def _with_bars(ax, seconds):
     panel(ax, seconds)
     label = "EfficientNet-RS, if it gains"
-    for network in rescaled.slow_networks():
+    for network in efficientnet_rs.slow_networks():
         at = seconds.get(network)
-        least = at and rescale.on_line("EfficientNet", seconds, at)
+        least = at and rescaled.on_line("EfficientNet", seconds, at)
         if least is None:
             continue
         ax.vlines(at, least, network.published.top1, color=GREEN, linewidth=3, label=label)

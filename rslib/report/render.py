@@ -6,13 +6,14 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from rslib import pages, paths
+from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results
 from rslib.recipes.studies import STUDIES
+from rslib.report import pages
 
 SHOWN = (
-    *("rslib/**/*.py", "rslib/*.mplstyle"),
+    *("rslib/**/*.py", "rslib/**/*.mplstyle"),
     *("data/paper/*.csv", "data/results/**/*.json", "data/photos/*.jpg"),
 )
 

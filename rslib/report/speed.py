@@ -5,7 +5,7 @@ import pandas as pd
 from rslib.evidence import devices
 from rslib.evidence.released import percent
 from rslib.recipes import pareto
-from rslib.tables import SPACE
+from rslib.report.tables import SPACE
 
 WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
 

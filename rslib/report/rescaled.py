@@ -6,15 +6,15 @@ from statistics import mean
 
 import pandas as pd
 
-from rslib import speed, tables
 from rslib.evidence import devices, verdicts
-from rslib.recipes import pareto, rescaled
+from rslib.recipes import efficientnet_rs, pareto
+from rslib.report import speed, tables
 
 
 def sides(counts):
     """Own and slow sides, RandAugment's magnitude and FLOPs; counts: {(name, side): Counts}."""
     lines = []
-    for network in rescaled.slow_networks():
+    for network in efficientnet_rs.slow_networks():
         own, slow = network.published.resolution, network.resolution
         flops = [counts[network.name, side].flops for side in (own, slow)]
         lines.append(
@@ -22,7 +22,7 @@ def sides(counts):
                 "px": own,
                 "px, slow": slow,
                 "slow : own": f"{slow / own:.2f}",
-                "RandAugment": f"{rescaled.magnitude(slow):g}",
+                "RandAugment": f"{efficientnet_rs.magnitude(slow):g}",
                 "FLOPs, B": f"{flops[0] / 1e9:.2f}",
                 "FLOPs, B, slow": f"{flops[1] / 1e9:.2f}",
             }
@@ -39,7 +39,7 @@ def costs(measurements, variant):
     """
     seconds = seconds_of(measurements, variant)
     lines = []
-    for network in rescaled.slow_networks():
+    for network in efficientnet_rs.slow_networks():
         own, slow = (speed.find(measurements, row, variant) for row in (network.published, network))
         line = {"px": network.published.resolution, "px, slow": network.resolution}
         line |= {"seconds": speed.seconds(own), "seconds, slow": speed.seconds(slow)}
@@ -59,7 +59,7 @@ def costs(measurements, variant):
 
 def seconds_of(measurements, variant):
     """{row of Table 7, or EfficientNet-RS: seconds for 128 images}, of those that were measured."""
-    rows = [*pareto.table_7(), *rescaled.slow_networks()]
+    rows = [*pareto.table_7(), *efficientnet_rs.slow_networks()]
     found = {row: speed.find(measurements, row, variant) for row in rows}
     return {row: devices.latency(one)[0] for row, one in found.items() if one and one["fits"]}
 
@@ -88,14 +88,14 @@ def places(scaled):
     scaled: {scale: {row id: FLOPs}}. The first column is what the claims' sums take.
     """
     lines = []
-    for claim in rescaled.CLAIMS:
+    for claim in efficientnet_rs.CLAIMS:
         (slow,) = (id for id in claim.cells if id.endswith("slow"))
         line = {"the sum takes": f"{-claim.cells['b1-compound']:g}"}
         for scale, flops in scaled.items():
             whole = log(flops["b1-compound"] / flops["b0-compound"])
             line[scale] = f"{log(flops[slow] / flops['b0-compound']) / whole:.2f}"
         lines.append(line)
-    names = [claim.says.split(",")[0] for claim in rescaled.CLAIMS]
+    names = [claim.says.split(",")[0] for claim in efficientnet_rs.CLAIMS]
     return pd.DataFrame(lines, index=names)
 
 
@@ -105,7 +105,7 @@ def trained(results, rows=()):
     The change is from the network's own side to the slow one, by the average of the weights, with
     its 95 % interval over seeds.
     """
-    study, shown = rescaled.FIGURE_5, rescaled.FIGURE_5.select(rows)
+    study, shown = efficientnet_rs.FIGURE_5, efficientnet_rs.FIGURE_5.select(rows)
     lines = []
     for row in shown:
         scores = {w: verdicts.score(study, row.id, results, w) for w in ("raw", "ema")}
@@ -126,4 +126,4 @@ def trained(results, rows=()):
 
 
 def _by_size(lines):
-    return pd.DataFrame(lines, index=[row.label for row in rescaled.slow_networks()])
+    return pd.DataFrame(lines, index=[row.label for row in efficientnet_rs.slow_networks()])

@@ -2,10 +2,11 @@
 
 import json
 
-from rslib import judged, paths, speed, tables
+from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, verdicts
 from rslib.recipes import pareto
+from rslib.report import claims, speed, tables
 
 
 def scorecard(studies, recorded):
@@ -28,10 +29,10 @@ def _score(study, results):
     lines += [_row(*["---"] * (2 + len(groups)))]
     for place, claim in enumerate(study.claims):
         cells = (_verdict(findings[place]) for findings in found)
-        lines += [_row(claim.says, judged.paper_effect(study, claim), *cells)]
+        lines += [_row(claim.says, claims.paper_effect(study, claim), *cells)]
     if groups and study.afterwards:
         lines += ["", "Looked at afterwards, so without a verdict:", ""]
-        lines += [judged.afterwards(study, group) + "\n" for group in groups]
+        lines += [claims.afterwards(study, group) + "\n" for group in groups]
     return "\n".join(lines) + "\n"
 
 

@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
-from rslib import tables
 from rslib.evidence import verdicts
+from rslib.report import tables
 
 KINDS = ("baseline", "training", "regularization", "architecture")
 COLORS = dict(zip(KINDS, sns.color_palette("colorblind", len(KINDS)), strict=True))

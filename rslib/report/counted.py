@@ -6,7 +6,7 @@ counts, here, are {row of Table 7: rslib.costs.counts.Counts}.
 import pandas as pd
 
 from rslib.recipes import pareto
-from rslib.speed import by_model, label
+from rslib.report.speed import by_model, label
 
 
 def table(counts):

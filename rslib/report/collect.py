@@ -1,9 +1,10 @@
 """The one call of a notebook: train or measure what is missing, or show what is recorded."""
 
-from rslib import paths, tables
+from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results
 from rslib.recipes import pareto
+from rslib.report import tables
 from rslib.running.params import Params
 
 
