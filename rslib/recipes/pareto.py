@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rslib import paths
 from rslib.config import InputError
+from rslib.recipes import Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,3 +128,21 @@ def matches():
         found.append(Match(ours=min(able, key=lambda row: row.v100), theirs=rival, where="here"))
     order = list(rivals.values())
     return sorted(found, key=lambda match: (match.where == "Table 4", order.index(match.theirs)))
+
+
+def table_3_and_4():
+    """The networks whose memory Table 3 prints, and the pair of Table 4."""
+    pair = next(match for match in matches() if match.where == "Table 4")
+    return [*table_3(), pair.ours, pair.theirs]
+
+
+TABLE_3 = Study(
+    name="table3",
+    title="Table 3: more parameters, less memory",
+    networks=table_3_and_4,
+)
+TABLE_7 = Study(
+    name="table7",
+    title="Table 7: ResNet-RS trains faster",
+    networks=table_7,
+)

@@ -3,7 +3,6 @@
 from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results
-from rslib.recipes import pareto
 from rslib.report import tables
 from rslib.running.params import Params
 
@@ -30,10 +29,10 @@ def collect(study, params, report=print):
     return tables.by_protocol(list(found.values()))
 
 
-def profiled(params, rows=(), report=print):
+def profiled(study, params, report=print):
     """{device: measurements}: recorded ones; with a device in the parameters, also this machine's.
 
-    What is not measured yet is measured then: the given rows of Table 7, or all.
+    What is not measured yet of the study's networks is measured then.
     """
     if not params.device:
         for name in ("variants", "runs_dir"):
@@ -46,5 +45,5 @@ def profiled(params, rows=(), report=print):
 
     folder = paths.runs_dir(params.runs_dir)
     asked = {"device": params.device, "variants": params.variants}
-    profile.measure_all(folder, rows or pareto.table_7(), **asked, report=report)
+    profile.measure_all(folder, study.networks(), **asked, report=report)
     return devices.recorded(folder / devices.FOLDER)

@@ -44,7 +44,7 @@ def pace(recorded):
     stated = [match for match in pareto.matches() if match.where != "here"]
     columns = [(name, v) for name, held in recorded.items() for v in speed.variants(held)]
     said = {c: [speed.judged(m, recorded[c[0]], c[1]) for m in stated] for c in columns}
-    lines = ["## [Table 7: ResNet-RS trains faster](../notebooks/table7.ipynb)", ""]
+    lines = [f"## [{pareto.TABLE_7.title}](../notebooks/table7.ipynb)", ""]
     for (name, variant), cells in said.items():
         verdicts_only = [cell.partition(":")[0] for cell in cells]
         counts = {word: verdicts_only.count(word) for word in dict.fromkeys(verdicts_only)}

@@ -9,7 +9,7 @@ from nbclient.exceptions import CellExecutionError
 from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results
-from rslib.recipes.studies import STUDIES
+from rslib.recipes.studies import TRAINED
 from rslib.report import pages
 
 SHOWN = (
@@ -74,7 +74,7 @@ def generated():
     """{file: text} of the book's pages that are made from what is recorded."""
     from rslib.costs import profile
 
-    studies = list(STUDIES.values())
+    studies = list(TRAINED.values())
     recorded = {study.name: results.recorded(study.name) for study in studies}
     folder = paths.ROOT / "book" / "generated"
     return {

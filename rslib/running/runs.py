@@ -11,12 +11,10 @@ from rslib.data.images import ImageSet, open_images, source
 from rslib.evidence import results
 from rslib.machine import choose_device, claim, code_version, cores, session, usable
 from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
-from rslib.recipes.studies import STUDIES
+from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.running.provenance import compare, describe
 from rslib.tasks.classify import Classify
 from rslib.training import engine
-
-MEASURED = ("table3", "table7")  # pages that need no training
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,7 @@ class Plan:
 def plan(study_name, params, report=print):
     """Everything the parameters ask for, checked, before anything is trained."""
     code_version()  # of the code that this process has just loaded
-    if study_name in MEASURED:
-        raise InputError(f"{study_name} is measured, not trained: python -m rslib profile table7")
-    if study_name not in STUDIES:
-        raise InputError(f"no study {study_name!r}{config.suggest(study_name, STUDIES)}")
-    study = STUDIES[study_name]
+    study = trained_study(study_name)
     wanted = study.select(params.rows)
     device = choose_device(params.device)
     scale, why = choose_scale(params, device)
@@ -73,6 +67,15 @@ def plan(study_name, params, report=print):
     rows = [scaled[row.id] for row in wanted]
     jobs = _jobs(study, scale, scaled, rows, image_sets, params)
     return Plan(study_name, scale, why, rows, jobs, device, runs_dir)
+
+
+def trained_study(name):
+    """The study of that name. Raises InputError where there is none that is trained."""
+    if name in STUDIES and name not in TRAINED:
+        raise InputError(f"{name} is measured, not trained: python -m rslib profile {name}")
+    if name not in TRAINED:
+        raise InputError(f"no study {name!r}{config.suggest(name, TRAINED)}")
+    return TRAINED[name]
 
 
 def _jobs(study, scale, scaled, rows, image_sets, params):

@@ -310,4 +310,4 @@ def test_two_processes_never_measure_at_once(measured, tmp_path):
 )
 def test_a_notebook_that_measures_nothing_takes_no_words_on_measuring(given, message):
     with pytest.raises(InputError, match=message):
-        collect.profiled(Profiling(**given))
+        collect.profiled(pareto.TABLE_7, Profiling(**given))

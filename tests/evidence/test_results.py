@@ -12,7 +12,7 @@ from rslib.data import images
 from rslib.evidence import results
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.scales import at_scale
-from rslib.recipes.studies import STUDIES
+from rslib.recipes.studies import TRAINED
 from rslib.report import tables
 
 NB = "\u00a0"
@@ -285,13 +285,13 @@ def test_rows_can_be_chosen():
     assert table["Δ here"].tolist() == ["", "+10.00"]  # not against a row that is not shown
 
 
-RECORDED = [found for name in STUDIES for found in results.recorded(name)]
+RECORDED = [found for name in TRAINED for found in results.recorded(name)]
 
 
 @pytest.mark.parametrize("found", RECORDED, ids=lambda r: f"{r['data']['name']}-{r['run_id']}")
 def test_a_recorded_run_is_what_the_code_still_asks_for(found):
     """Its recipe is the row's, and key and protocol are those that a run would have today."""
-    recipe, study = config.from_dict(found["recipe"]), STUDIES[found["study"]]
+    recipe, study = config.from_dict(found["recipe"]), TRAINED[found["study"]]
     scaled = {
         row.id: at_scale(row, found["scale"], dataset=recipe.data.dataset).recipe
         for row in (*study.rows, *study.cells)

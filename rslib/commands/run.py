@@ -1,0 +1,61 @@
+"""rslib run STUDY: the parameters of a notebook as options."""
+
+import argparse
+import json
+import sys
+
+from rslib import commands
+from rslib.commands import number
+from rslib.running.params import EXECUTORS, Params
+
+HELP = "train the rows of a study that have no result yet"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("study", help="table1 or figure5")
+    add("--scale", default="auto", help="auto, smoke, laptop, gpu or paper")
+    add("--epochs", type=number, help="length of the long schedule; the paper's is 350")
+    add("--seeds", type=number, default=1, help="runs a row: seeds 1 … n")
+    add("--rows", default="", help=f"of {row_ids()}")
+    add("--dataset", default="", help="fashion-mnist, folder, cifar10, cifar100 or imagenet")
+    add("--data-dir", default="", help="folder with train/ and val/ (or test/)")
+    commands.runs_dir(parser, "checkpoints and histories")
+    commands.device(parser)
+    add("--executor", default="local", choices=EXECUTORS, help="inline trains in this process")
+    add("--no-reuse", dest="reuse", action="store_false", help="train again and compare")
+    add("--compile", action="store_true", help="time eager and compiled steps, keep the faster")
+    add("--serve", action="store_true", help=argparse.SUPPRESS)
+    add("--max-hours", type=number, help="refuse what would take longer")
+    add("--threads", type=number, default=1, help="CPU threads a process")
+    add("--workers", type=number, help="loader processes; default 0 on CPU")
+    commands.as_json(parser, "the runs' results")
+
+
+def row_ids() -> str:
+    """Of every study that is trained, for the help."""
+    from rslib.recipes.studies import TRAINED
+
+    ids = (f"{s.name}: {','.join(row.id for row in (*s.rows, *s.cells))}" for s in TRAINED.values())
+    return "; ".join(ids)
+
+
+def main(options: argparse.Namespace) -> int:
+    from rslib.recipes.studies import STUDIES
+    from rslib.report import tables
+    from rslib.running import runs, sweep
+
+    names = Params.__dataclass_fields__
+    params = Params(**{name: value for name, value in vars(options).items() if name in names})
+    say = (lambda line: print(line, file=sys.stderr)) if options.json else print
+    if options.serve:  # its parent has said all that planning has to say
+        sweep.serve(runs.plan(options.study, params, lambda line: None), params)
+        return commands.DONE
+    plan = runs.plan(options.study, params, say)
+    found = sweep.complete(plan, params, say)
+    if options.json:
+        print(json.dumps(list(found.values()), indent=1, allow_nan=False))
+    else:
+        print(tables.text(STUDIES[plan.study], list(found.values()), params.rows))
+    diverged = any(result["status"] == "diverged" for result in found.values())
+    return commands.DIVERGED if diverged else commands.DONE
