@@ -102,11 +102,16 @@ def at_scale(row, scale, *, epochs=None, dataset=None, available=None):
     if scale not in SCALES:
         raise InputError(f"no scale {scale!r}{suggest(scale, NAMES)}")
     size = SCALES[scale]
-    changes = _schedule(row.recipe.optim, epochs or (size.epochs if size else PAPER_EPOCHS))
+    changes = _schedule(row.recipe.optim, epochs or own_epochs(scale))
     changes["data.dataset"] = dataset or ("imagenet" if size is None else "fashion-mnist")
     if size is not None:
         changes |= _reduced(row.recipe, size, epochs or size.epochs, available)
     return replace(row, recipe=evolve(row.recipe, changes))
+
+
+def own_epochs(scale: str) -> int:
+    """Length of a scale's long schedule."""
+    return SCALES[scale].epochs if SCALES[scale] else PAPER_EPOCHS
 
 
 def _schedule(optim, long_epochs):

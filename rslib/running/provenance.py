@@ -1,9 +1,8 @@
 """What a result says about itself: protocol, data, code, machine, and whether it was met again."""
 
-from rslib import config
+from rslib import config, tasks
 from rslib.evidence import results
 from rslib.machine import now
-from rslib.recipes.scales import PAPER_EPOCHS, SCALES
 from rslib.training import optim
 
 
@@ -25,7 +24,7 @@ def describe(job, outcome, attempt, sessions):
         "recipe": recipe,
         "recipe_sha256": config.sha256(config.identity(job.row.recipe)),
         "protocol": protocol(job),
-        "data": {"name": job.images, **job.image_set.manifest},
+        "data": {"name": job.images, **job.data.manifest},
         "metrics": {},
         "history": [],
         "weights_sha256": "",
@@ -44,7 +43,7 @@ def describe(job, outcome, attempt, sessions):
 
 def protocol(job):
     """What rows of one table share (``id``), and what this row did under it."""
-    recipe, manifest = job.row.recipe, job.image_set.manifest
+    recipe, manifest = job.row.recipe, job.data.manifest
     o = recipe.optim
     return {
         "id": job.protocol_id,
@@ -53,7 +52,7 @@ def protocol(job):
         "images": job.images,
         "train_images": manifest["train"],
         "long_epochs": job.long_epochs,
-        "own_epochs": SCALES[job.scale].epochs if SCALES[job.scale] else PAPER_EPOCHS,
+        "own_epochs": tasks.of(recipe).own_epochs(job.scale),
         "epochs": o.epochs,
         "batch_size": o.batch_size,
         "peak_rate": o.peak_rate,

@@ -5,27 +5,27 @@ from pathlib import Path
 
 import torch
 
-from rslib import config, paths
+from rslib import config, paths, tasks
 from rslib.config import InputError
-from rslib.data.images import ImageSet, open_images, source
 from rslib.evidence import results
 from rslib.machine import choose_device, claim, code_version, cores, session, usable
-from rslib.recipes.scales import PAPER_EPOCHS, SCALES, at_scale
+from rslib.recipes import Row
 from rslib.recipes.studies import STUDIES, TRAINED
+from rslib.running.params import Params
 from rslib.running.provenance import compare, describe
-from rslib.tasks.classify import Classify
+from rslib.tasks import Opened, Task
 from rslib.training import engine
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training run: a recipe, a seed and the images. Rows with equal recipes share it."""
+    """One training run: a recipe, a seed and the data. Rows with equal recipes share it."""
 
     study: str
     scale: str
-    row: object
+    row: Row
     seed: int
-    image_set: ImageSet
+    data: Opened  # as the task opened them
     images: str  # what to call them: the data set, or the name of the folder
     run_id: str
     long_epochs: int  # of the table's long schedule
@@ -53,19 +53,21 @@ def plan(study_name, params, report=print):
     code_version()  # of the code that this process has just loaded
     study = trained_study(study_name)
     wanted = study.select(params.rows)
+    task = tasks.of(study.rows[0].recipe)  # rows of one table train one task
     device = choose_device(params.device)
-    scale, why = choose_scale(params, device)
-    dataset = choose_dataset(scale, params)
+    scale, why = choose_scale(params, task, device)
+    dataset = task.choose_dataset(scale, params.dataset, params.data_dir)
     runs_dir = usable(paths.runs_dir(params.runs_dir))
-    listing = source(dataset, params.data_dir, runs_dir, report)
-    options = {"epochs": params.epochs, "dataset": dataset, "available": len(listing[0])}
-    scaled = {row.id: at_scale(row, scale, **options) for row in (*study.rows, *study.cells)}
-    image_sets = {}
+    source = task.source(dataset, params.data_dir, runs_dir, report)
+    options = {"epochs": params.epochs, "dataset": dataset, "available": task.available(source)}
+    scaled = {row.id: task.at_scale(row, scale, **options) for row in (*study.rows, *study.cells)}
+    opened = {}
     for row in scaled.values():
-        if row.recipe.data not in image_sets:
-            image_sets[row.recipe.data] = open_images(row.recipe.data, listing, runs_dir, report)
+        if row.recipe.data not in opened:
+            opened[row.recipe.data] = task.open(row.recipe, source, runs_dir, report)
     rows = [scaled[row.id] for row in wanted]
-    jobs = _jobs(study, scale, scaled, rows, image_sets, params)
+    images = Path(params.data_dir).resolve().name if dataset == "folder" else dataset
+    jobs = _jobs(study, scale, scaled, rows, opened, images, params)
     return Plan(study_name, scale, why, rows, jobs, device, runs_dir)
 
 
@@ -78,18 +80,17 @@ def trained_study(name):
     return TRAINED[name]
 
 
-def _jobs(study, scale, scaled, rows, image_sets, params):
+def _jobs(study, scale, scaled, rows, opened, images, params):
     """One Job for each run that the rows need, in their order; seeds in the innermost loop."""
     keys = {
-        id: config.key(row.recipe, image_sets[row.recipe.data].manifest["sha256"])
+        id: config.key(row.recipe, opened[row.recipe.data].manifest["sha256"])
         for id, row in scaled.items()
     }
-    long_epochs = params.epochs or (SCALES[scale].epochs if SCALES[scale] else PAPER_EPOCHS)
+    long_epochs = params.epochs or tasks.of(rows[0].recipe).own_epochs(scale)
     # results may share a table if the whole table was made by the same rule
     protocol_id = config.sha256([[keys[row.id] for row in study.rows], long_epochs])[:8]
     jobs = {}
     for row in rows:
-        folder = row.recipe.data.dataset == "folder"
         for seed in range(1, params.seeds + 1):  # 0 served to choose the protocols
             run_id = f"{study.run_as(row)}-{keys[row.id]}-s{seed}"
             jobs[run_id] = Job(
@@ -97,8 +98,8 @@ def _jobs(study, scale, scaled, rows, image_sets, params):
                 scale=scale,
                 row=row,
                 seed=seed,
-                image_set=image_sets[row.recipe.data],
-                images=Path(params.data_dir).resolve().name if folder else row.recipe.data.dataset,
+                data=opened[row.recipe.data],
+                images=images,
                 run_id=run_id,
                 long_epochs=long_epochs,
                 protocol_id=protocol_id,
@@ -106,33 +107,16 @@ def _jobs(study, scale, scaled, rows, image_sets, params):
     return list(jobs.values())
 
 
-def choose_scale(params, device):
+def choose_scale(params: Params, task: type[Task], device: str) -> tuple[str, str]:
     """(scale, why): the one asked for, else what machine and data allow."""
     if params.scale != "auto":
         return params.scale, "as asked"
-    found = paths.imagenet_dir(params.data_dir) if params.dataset in ("", "imagenet") else None
-    if device == "cuda" and paths.is_imagenet(found):
-        return "paper", f"a CUDA GPU, and ImageNet at {found}"
+    found = task.papers_data(params.dataset, params.data_dir)
+    if device == "cuda" and found:
+        return "paper", f"a CUDA GPU, and {task.PAPERS_DATA} at {found}"
     if device == "cuda":
-        return "gpu", "a CUDA GPU, but no ImageNet (set data_dir or RSLIB_DATA)"
+        return "gpu", f"a CUDA GPU, but no {task.PAPERS_DATA} (set data_dir or RSLIB_DATA)"
     return "laptop", "no CUDA GPU"
-
-
-def choose_dataset(scale, params):
-    if scale == "paper":
-        if params.dataset not in ("", "imagenet"):
-            raise InputError(f"scale 'paper' is ImageNet's; dataset {params.dataset!r} is not")
-        if not paths.is_imagenet(paths.imagenet_dir(params.data_dir)):
-            raise InputError(
-                "scale 'paper' needs ImageNet (train/ and val/ of 1,000 wnid folders): set "
-                "data_dir or RSLIB_DATA to it, or choose scale 'gpu' or 'laptop'"
-            )
-        return "imagenet"
-    if params.dataset:
-        if params.data_dir and params.dataset == "fashion-mnist":
-            raise InputError("fashion-mnist is embedded; for your own images set dataset 'folder'")
-        return params.dataset
-    return "folder" if params.data_dir else "fashion-mnist"
 
 
 def run(
@@ -179,7 +163,7 @@ def train(job, device, result_file, workers, may_compile, report, stop):
     if workers is None:
         workers = min(16, cores() - 1) if device == "cuda" else 0
     gpu = torch.device(device) if device == "cuda" else None
-    task = Classify(recipe, job.image_set, workers=workers, device=gpu)
+    task = tasks.of(recipe)(recipe, job.data, workers=workers, device=gpu)
     try:
         outcome = engine.fit(
             task,

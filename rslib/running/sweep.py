@@ -4,7 +4,7 @@ import sys
 
 import torch
 
-from rslib import machine
+from rslib import machine, tasks
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.running import runs
@@ -50,9 +50,9 @@ def announce(plan, pending, processes, params, report):
     passes = sum(image_passes(job) * (1 - done_share(plan, job)) for job in pending)
     total = an_image * passes / processes
     first = ends[0]
+    task = tasks.of(first.row.recipe)
     report(
-        f"{first.row.recipe.model}, {first.row.recipe.data.resolution} px, "
-        f"{first.image_set.manifest['train']:,} training images of {first.images}, "
+        f"{task.in_words(first.row.recipe, first.data.manifest, first.images)}, "
         f"{processes} process{'es' if processes > 1 else ''} on {plan.device}"
     )
     compiling = ", and minutes to compile each run's step" if params.compile else ""

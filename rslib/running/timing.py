@@ -4,8 +4,8 @@ import time
 
 import torch
 
+from rslib import tasks
 from rslib.evidence import results
-from rslib.tasks.classify import Classify
 from rslib.training import engine, optim
 
 TIMED_STEPS = 4
@@ -14,7 +14,7 @@ TIMED_SECONDS = 20.0  # … or as many as fit
 
 def image_passes(job):
     """Training passes of one image that a run amounts to; evaluating one is a third of a pass."""
-    counts = job.image_set.manifest
+    counts = job.data.manifest
     trained = counts["train"] * job.row.recipe.optim.epochs
     evaluated = 2 * (counts["test"] + counts["minival"] + min(counts["train"], counts["minival"]))
     return trained * (1 + engine.EVALUATION_SHARE) + evaluated / 3
@@ -26,14 +26,15 @@ def image_seconds(job, device):
     On CPU with its share of the data pipeline. On a GPU without: workers decode ahead of it, and
     what it augments itself is left out.
     """
-    task, device = Classify(job.row.recipe, job.image_set), torch.device(device)
+    recipe, device = job.row.recipe, torch.device(device)
+    task = tasks.of(recipe)(recipe, job.data, workers=0, device=None)
     model = task.build().to(device=device, memory_format=torch.channels_last).train()
-    optimizer = optim.optimizer(model, job.row.recipe.optim)
+    optimizer = optim.optimizer(model, recipe.optim)
     stream, times, batch = iter(task.loaders(job.seed)[0]), [], None
     while len(times) < TIMED_STEPS and sum(times) < TIMED_SECONDS:
         begin = time.perf_counter()
         if batch is None or device.type == "cpu":
-            batch = [tensor.to(device) for tensor in next(stream)]
+            batch = engine.on(device, next(stream))
         optimizer.zero_grad()
         with engine.autocast(device):
             loss = task.loss(model, batch)
@@ -41,7 +42,7 @@ def image_seconds(job, device):
         optimizer.step()
         loss.item()  # waits for the device
         times.append(time.perf_counter() - begin)
-    return min(times) / len(batch[1])
+    return min(times) / (recipe.optim.micro_batch or recipe.optim.batch_size)
 
 
 def done_share(plan, job):
@@ -51,5 +52,5 @@ def done_share(plan, job):
         return 0.0
     steps = [int(path.stem[5:]) for path in attempts[-1].parent.glob("step-*.pt")]
     optim = job.row.recipe.optim
-    total = job.image_set.manifest["train"] // optim.batch_size * optim.epochs
+    total = job.data.manifest["train"] // optim.batch_size * optim.epochs
     return max(steps, default=0) / total

@@ -1,13 +1,20 @@
 """Image classification: labelled images to top-1."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from rslib import models
+from rslib import models, paths
+from rslib.config import InputError, Recipe
+from rslib.data import images
+from rslib.data.images import ImageSet
 from rslib.data.loaders import eval_batches, train_batches
+from rslib.recipes import scales
 from rslib.training.metrics import Correct
 
 # ImageNet's channel means and deviations, for every data set: pixels 0…255
@@ -17,14 +24,52 @@ STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 @dataclass(frozen=True)
 class Classify:
-    """The five names by which the engine knows a task."""
+    """See `rslib.tasks.Task`. device: a GPU, which then augments the batches; `train_batches`."""
 
-    recipe: object
-    image_set: object
+    PAPERS_DATA: ClassVar[str] = "ImageNet"
+    recipe: Recipe
+    image_set: ImageSet
     workers: int = 0
-    device: torch.device | None = (
-        None  # a GPU, which then augments the batches; see `train_batches`
-    )
+    device: torch.device | None = None
+
+    @staticmethod
+    def papers_data(dataset: str, data_dir: str) -> Path | None:
+        found = paths.imagenet_dir(data_dir) if dataset in ("", "imagenet") else None
+        return found if paths.is_imagenet(found) else None
+
+    @staticmethod
+    def choose_dataset(scale: str, dataset: str, data_dir: str) -> str:
+        if scale == "paper":
+            if dataset not in ("", "imagenet"):
+                raise InputError(f"scale 'paper' is ImageNet's; dataset {dataset!r} is not")
+            if not paths.is_imagenet(paths.imagenet_dir(data_dir)):
+                raise InputError(
+                    "scale 'paper' needs ImageNet (train/ and val/ of 1,000 wnid folders): set "
+                    "data_dir or RSLIB_DATA to it, or choose scale 'gpu' or 'laptop'"
+                )
+            return "imagenet"
+        if dataset == "fashion-mnist" and data_dir:
+            raise InputError("fashion-mnist is embedded; for your own images set dataset 'folder'")
+        return dataset or ("folder" if data_dir else "fashion-mnist")
+
+    source = staticmethod(images.source)
+    at_scale = staticmethod(scales.at_scale)
+    own_epochs = staticmethod(scales.own_epochs)
+
+    @staticmethod
+    def available(source: tuple) -> int:
+        return len(source[0])
+
+    @staticmethod
+    def open(recipe: Recipe, source: tuple, cache_dir: Path, report: Callable) -> ImageSet:
+        return images.open_images(recipe.data, source, cache_dir, report)
+
+    @staticmethod
+    def in_words(recipe: Recipe, manifest: dict, name: str) -> str:
+        return (
+            f"{recipe.model}, {recipe.data.resolution} px, "
+            f"{manifest['train']:,} training images of {name}"
+        )
 
     def build(self):
         return models.build(self.recipe, num_classes=len(self.image_set.classes))

@@ -163,7 +163,7 @@ class Run:
         self.model.train()
         self.optimizer.zero_grad()
         for batch in micro:
-            batch = convert_tensor(batch, self.device, non_blocking=True)
+            batch = on(self.device, batch)
             if self.loss is None:
                 self.loss = self.choose_loss(batch)
                 torch.manual_seed(seed_of(self.seed, step))  # as if nothing had been timed
@@ -255,6 +255,11 @@ class Run:
             raise Diverged(f"the loss or a weight is not finite by step {step}")
 
 
+def on(device, batch):
+    """A batch, of whatever structure, with its tensors on the device; the host does not wait."""
+    return convert_tensor(batch, device, non_blocking=True)
+
+
 def plain_loss(task, model, device):
     """batch -> loss, in the precision of the device."""
 
@@ -276,7 +281,7 @@ def run_metrics(task, networks, batches, device):
 
     @torch.no_grad()
     def predict(_, batch):
-        batch = convert_tensor(batch, device, non_blocking=True)
+        batch = on(device, batch)
         with autocast(device):
             return {name: task.predict(network, batch) for name, network in networks.items()}
 
