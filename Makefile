@@ -55,6 +55,6 @@ lock:
 	rm -rf .venv-lock build
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade pip
-	.venv-lock/bin/python -m pip install --quiet "jupyter-book>=1.0.4.post1,<2"
+	.venv-lock/bin/python -m pip install --quiet "jupyter-book>=1.0.4.post1,<2" "sphinx-autodoc2>=0.5"
 	.venv-lock/bin/python -m pip freeze > requirements-book.lock
 	rm -rf .venv-lock
