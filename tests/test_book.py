@@ -1,5 +1,6 @@
 """The book's files agree with each other. Building it has an environment of its own."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -82,6 +83,48 @@ def test_the_books_lock_has_no_torch_and_names_no_index():
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
     names = {line.split("==")[0].lower() for line in lines}
     assert "jupyter-book" in names and not {"torch", "torchvision", "rslib"} & names
+
+
+API = (ROOT / "book/api.md").read_text()
+NAMED = {tuple(name.rsplit(".", 1)) for name in re.findall(r"rslib(?:\.\w+)+", API)}
+
+
+def names_in(module):
+    """(what its __all__ exports, or None; what it defines), read without importing it."""
+    path = ROOT / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    exported, defined = None, set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            exported = ast.literal_eval(node.value)
+    return exported, defined
+
+
+def test_what_the_page_of_names_shows_can_be_imported_from_there():
+    shown = re.findall(r"^```\{public\} (\S+)\n```$", API, re.MULTILINE)
+    assert len(shown) == len(set(shown)) > 30
+    for name in shown:
+        module, _, last = name.rpartition(".")
+        exported, defined = names_in(module)
+        assert last in (defined if exported is None else exported), name
+
+
+@pytest.mark.parametrize("room", ["models", "data", "training", "costs", "weights", "evidence"])
+def test_the_page_of_names_leaves_out_nothing_that_a_room_exports(room):
+    exported, _ = names_in(f"rslib.{room}")
+    assert set(exported) <= {name for module, name in NAMED if module == f"rslib.{room}"}
+
+
+@pytest.mark.slow
+def test_the_example_on_the_page_of_names_runs(tmp_path, monkeypatch):
+    (code,) = re.findall(r"^```python\n(.+?)^```", API, re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    (written,) = tmp_path.iterdir()
+    assert written.stat().st_size > 1e8
+    written.unlink()  # pytest keeps its folders
 
 
 FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</a>'
