@@ -1,9 +1,10 @@
 """Files whose name never shows anything but all of their content."""
 
 import os
+from pathlib import Path
 
 
-def write_atomically(path, content):
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Put bytes under a path: temporary name, fsync, read back, rename, fsync of the folder.
 
     Raises OSError, and then leaves what was there before untouched.

@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any
 
 # Raised when a fix changes what a recipe computes, so that no stale number is ever reused.
 NUMERICS_VERSION = 1
@@ -14,14 +16,14 @@ IMAGENET_COUNTS = (1_281_167, 50_000)  # training and validation images, as publ
 class InputError(ValueError):
     """Something the user gave is wrong. The message is one line: the thing, and the remedy."""
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         """IPython shows this in place of the stack, so that a notebook shows the one line too."""
         return [f"{type(self).__name__}: {self}"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A bottleneck ResNet (§4.1), or an EfficientNet (§7.2), which reads size for depth."""
+    """A bottleneck ResNet (§4.1), or an EfficientNet (§7.2), which uses `size`, not `depth`."""
 
     family: str = "resnet"  # or "efficientnet"
     size: str = "b0"  # of an EfficientNet, to "b7"
@@ -32,7 +34,7 @@ class Model:
     stem_stride: int = 4  # EfficientNet's is 2; half of it keeps twice the side for small images
     zero_gamma: bool = True  # last BN of each block starts at 0 (authors' TF1 code)
 
-    def __str__(self):
+    def __str__(self) -> str:
         named = f"ResNet-{self.depth}"
         if self.family == "efficientnet":
             named = f"EfficientNet-{self.size.upper()}"
@@ -55,7 +57,7 @@ class Data:
 
 @dataclass(frozen=True, kw_only=True)
 class Regularization:
-    """§4.2; zero turns a method off."""
+    """Regularization methods (§4.2). 0 turns a method off."""
 
     label_smoothing: float = 0.0
     stochastic_depth: float = 0.0
@@ -89,6 +91,8 @@ class Optim:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
+    """Everything that decides a training run: task, network, data, regularization, optimizer."""
+
     task: str = "classify"
     model: Model = field(default_factory=Model)
     data: Data = field(default_factory=Data)
@@ -96,7 +100,7 @@ class Recipe:
     optim: Optim = field(default_factory=Optim)
 
 
-def evolve(recipe, changes):
+def evolve(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """The same recipe with some fields changed, e.g. ``{"optim.weight_decay": 4e-5}``.
 
     Raises InputError for a field that does not exist.
@@ -114,24 +118,25 @@ def evolve(recipe, changes):
     return recipe
 
 
-def _child(node, name, path):
+def _child(node: object, name: str, path: str) -> Any:
     names = [f.name for f in dataclasses.fields(node)] if dataclasses.is_dataclass(node) else []
     if name not in names:
         raise InputError(f"recipe has no field {path!r}{suggest(name, names)}")
     return getattr(node, name)
 
 
-def suggest(name, known):
+def suggest(name: object, known: Iterable) -> str:
     """``; did you mean 'x'?`` for the nearest known name, or the whole list."""
-    near = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; choose from {', '.join(map(str, known))}"
+    words = [str(word) for word in known]
+    near = get_close_matches(str(name), words, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; choose from {', '.join(words)}"
 
 
-def to_dict(recipe):
+def to_dict(recipe: Recipe) -> dict:
     return dataclasses.asdict(recipe)
 
 
-def from_dict(values):
+def from_dict(values: dict) -> Recipe:
     """The inverse of to_dict; fields that are absent take their defaults, unknown ones raise."""
     recipe = Recipe()
     for name, value in values.items():
@@ -140,7 +145,7 @@ def from_dict(values):
     return recipe
 
 
-def non_default(recipe):
+def non_default(recipe: Recipe) -> dict[str, Any]:
     """Only the fields that differ from their defaults, as ``{"optim.epochs": 350, …}``."""
     changed = {}
     for part in dataclasses.fields(recipe):
@@ -155,13 +160,13 @@ def non_default(recipe):
     return changed
 
 
-def sha256(value):
+def sha256(value: object) -> str:
     """SHA-256 of a value's canonical JSON (sorted keys, no NaN)."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def identity(recipe):
+def identity(recipe: Recipe) -> dict[str, Any]:
     """What a recipe computes: its non-default fields, without the name of the data set.
 
     A field added later, with a default that means "as before", changes no identity.
@@ -169,7 +174,7 @@ def identity(recipe):
     return {k: v for k, v in non_default(recipe).items() if k != "data.dataset"}
 
 
-def key(recipe, manifest_sha256):
+def key(recipe: Recipe, manifest_sha256: str) -> str:
     """Ten hex digits that name a result: what was computed, on which images.
 
     Device, workers, threads and folders have no part in it. Neither has the data set's name:

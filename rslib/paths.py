@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Container
 from pathlib import Path
 
 from rslib.config import InputError
@@ -14,7 +15,7 @@ EMBEDDED = ROOT / "data" / "fashion-mnist" / "fashion-mnist.npz"
 SHARD = re.compile(r"(train|validation|val|test)\b.*-(\d+)-of-(\d+)(\.tar)?$")
 
 
-def expanded(given):
+def expanded(given: str | Path) -> Path:
     """A path whose ~ is looked up. Raises InputError where no such user is."""
     try:
         return Path(given).expanduser()
@@ -22,7 +23,7 @@ def expanded(given):
         raise InputError(f"{given}: no home of such a user; write the path out") from error
 
 
-def entries(folder):
+def entries(folder: Path) -> list[os.DirEntry]:
     """What lies in a folder, as `os.DirEntry`s; nothing where there is no folder.
 
     Raises InputError where it may not be looked into.
@@ -37,7 +38,7 @@ def entries(folder):
         raise InputError(f"{folder} cannot be listed ({error.strerror}); {remedy}") from error
 
 
-def shards(root, part, suffix=""):
+def shards(root: Path, part: Container[str], suffix: str = "") -> list[tuple[int, int, Path]]:
     """[(number, of how many, file)] by name, of a part; part: as in names. TFRecords or .tar."""
     found = []
     for entry in sorted(entries(root), key=lambda entry: entry.name):
@@ -47,18 +48,18 @@ def shards(root, part, suffix=""):
     return found
 
 
-def runs_dir(given=""):
+def runs_dir(given: str = "") -> Path:
     """Folder of checkpoints and histories: the one given, or ``runs/`` of the project."""
     return expanded(given).resolve() if given else ROOT / "runs"
 
 
-def data_root(given=""):
+def data_root(given: str = "") -> Path | None:
     """Folder of data sets: the one given, else $RSLIB_DATA; None without either."""
     named = given or os.environ.get("RSLIB_DATA")
     return expanded(named) if named else None
 
 
-def imagenet_dir(given=""):
+def imagenet_dir(given: str = "") -> Path | None:
     """ImageNet's folder: as given, else $RSLIB_DATA/imagenet or $RSLIB_DATA; None if absent."""
     if given:
         return expanded(given)
@@ -67,16 +68,16 @@ def imagenet_dir(given=""):
     return next((c for c in candidates if os.path.isdir(c / "train") or has_shards(c)), None)
 
 
-def has_shards(root):
+def has_shards(root: Path) -> bool:
     """Does the folder hold training images as tars, or it or its train/ as TFRecords?"""
     return bool(training_shards(root) or shards(root, ("train",), ".tar"))
 
 
-def training_shards(root):
+def training_shards(root: Path) -> list[tuple[int, int, Path]]:
     return shards(root, ("train",)) + shards(root / "train", ("train",))
 
 
-def is_imagenet(root):
+def is_imagenet(root: Path | None) -> bool:
     """Does the folder hold ImageNet's 1,000 classes, train/<wnid>, or its 1,024 training shards?
 
     Or tars that `python -m rslib data build` made of them, which name the classes.

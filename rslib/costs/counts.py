@@ -10,6 +10,7 @@ from torch import nn
 from torchvision.ops import SqueezeExcitation
 
 from rslib import models
+from rslib.config import Recipe
 from rslib.models.resnet import SqueezeExcite
 
 # Memory passes over each element in a training step, unfused and compiled: of BN with its ReLU
@@ -26,36 +27,39 @@ class Layer(NamedTuple):
 
 
 class Counts(NamedTuple):
+    """What `count` returns, for one image."""
+
     parameters: int
-    layers: list
+    layers: list[Layer]  # in order
     normalised: int  # elements that BN puts out
     gated: int  # elements that Squeeze-and-Excitation multiplies
 
     @property
-    def flops(self):
+    def flops(self) -> int:
         """Of one forward pass of one image, as the paper has them: 2 × MACs (Tables 3 and 7)."""
         return sum(layer.flops for layer in self.layers)
 
     @property
-    def training_flops(self):
+    def training_flops(self) -> int:
         """Of one training step of one image: forward, and twice that back, but for the images."""
         return 3 * self.flops - self.layers[0].flops
 
     @property
-    def activations(self):
+    def activations(self) -> int:
         """Elements that convolutions and linear layers put out for one image."""
         return sum(layer.outputs for layer in self.layers)
 
 
-def count(name, resolution):
-    """Counts of a published network (`models.named`) at a resolution in pixels.
+def count(name: str, resolution: int) -> Counts:
+    """Counts of a published network (`rslib.models.named`) at a resolution in pixels.
 
-    Raises InputError for a name that does not exist, or a resolution that is too small.
+    Raises InputError for a name that does not exist, or a resolution that is too small or too
+    large.
     """
     return count_network(*models.on_meta(name, resolution))
 
 
-def count_recipe(recipe, num_classes=1000):
+def count_recipe(recipe: Recipe, num_classes: int = 1000) -> Counts:
     """Counts of the network that a recipe builds, at its resolution."""
     side = recipe.data.resolution
     with torch.device("meta"):
@@ -63,7 +67,8 @@ def count_recipe(recipe, num_classes=1000):
         return count_network(model, torch.empty(1, 3, side, side))
 
 
-def count_network(model, image):
+def count_network(model: nn.Module, image: torch.Tensor) -> Counts:
+    """Counts of a network from one forward pass of one image (1, 3, H, W)."""
     normalised, gated = [], []
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -76,7 +81,7 @@ def count_network(model, image):
     return Counts(parameters_of(model), layers, sum(normalised), sum(gated))
 
 
-def count_blocks(name, resolution):
+def count_blocks(name: str, resolution: int) -> dict[str, tuple[int, int]]:
     """{stage: (FLOPs, parameters)} of a ResNet's second block in each, which repeats to its end."""
     model, image = models.on_meta(name, resolution)
     blocks = {stage: getattr(model, stage)[1] for stage in ("c2", "c3", "c4", "c5")}
@@ -89,7 +94,7 @@ def count_blocks(name, resolution):
     }
 
 
-def layers_of(module):
+def layers_of(module: nn.Module) -> list[Layer]:
     """A list to which the next forward pass through the module adds its layers, in order."""
     layers = []
 
@@ -103,16 +108,20 @@ def layers_of(module):
     return layers
 
 
-def parameters_of(module):
+def parameters_of(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def least_seconds(counts, *, flop_rate, bandwidth, element_bytes, how="eager"):
-    """Seconds an image's training step takes at least: the roofline of a device.
+def least_seconds(
+    counts: Counts, *, flop_rate: float, bandwidth: float, element_bytes: int, how: str = "eager"
+) -> float:
+    """The least time of one image's training step, in seconds: the roofline of a device.
 
-    flop_rate: FLOP/s; bandwidth: bytes/s. Each layer is bound by its arithmetic or by the memory it
-    moves; BN and Squeeze-and-Excitation by memory alone. Weights, additions and gaps between
-    kernels are left out. how: "eager", or "compiled" where passes over memory are fused.
+    Each layer is limited by arithmetic or by the memory it moves; BN and Squeeze-and-Excitation by
+    memory alone. Weights, additions and gaps between kernels are left out.
+
+    counts: from `count`. flop_rate: FLOP/s. bandwidth: bytes/s. element_bytes: 4 for float32, 2 for
+    bfloat16. how: "eager", or "compiled" where passes over memory are fused.
     """
     seconds = 0.0
     for place, layer in enumerate(counts.layers):

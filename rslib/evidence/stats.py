@@ -8,6 +8,7 @@ and a verdict asks both.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import stats as scipy_stats
 from rslib.config import InputError
 
 LEVEL, ALPHA = 0.95, 0.05
+Cells = Mapping[str, Sequence[float]]  # {cell: top-1 in percent of each run}
 GATE_TRAIN, GATE_GAP = 99.0, 10.0  # percent on clean training images; points to the test images
 
 
@@ -27,25 +29,25 @@ class Estimate:
     error: float
     df: float
 
-    def interval(self, level=LEVEL):
-        """(low, high) by t."""
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """(low, high) of the t interval."""
         half = scipy_stats.t.ppf((1 + level) / 2, self.df) * self.error
         return self.value - half, self.value + half
 
-    def holds(self, value, level=LEVEL):
-        """Does the interval hold the value? Runs without any spread say nothing of it: yes."""
+    def holds(self, value: float, level: float = LEVEL) -> bool:
+        """Whether the interval contains the value; True without any spread."""
         low, high = self.interval(level)
         return not self.error or low <= value <= high
 
-    def p(self, null=0.0):
+    def p(self, null: float = 0.0) -> float:
         """Two-sided p of the value being ``null``; 1 without any spread."""
         if not self.error:
             return 1.0
         return float(2 * scipy_stats.t.sf(abs(self.value - null) / self.error, self.df))
 
 
-def contrast(cells, weights):
-    """The Estimate of Σ weight · mean over cells, its deviation pooled over all of them.
+def contrast(cells: Cells, weights: Mapping[str, float]) -> Estimate:
+    """Σ weight · mean over cells, as an `Estimate`; the deviation is pooled over all cells.
 
     cells: {cell: scores}, all that share one protocol, also those without a weight: they help to
     pool. weights: {cell: number}. Raises InputError for a cell that is missing, and where no cell
@@ -57,7 +59,7 @@ def contrast(cells, weights):
     return Estimate(value, error, df)
 
 
-def own(cells, weights):
+def own(cells: Cells, weights: Mapping[str, float]) -> Estimate:
     """The same Estimate from the deviations of the weighted cells alone, by Welch–Satterthwaite.
 
     Raises InputError for a cell that is missing or has one run.
@@ -73,14 +75,14 @@ def own(cells, weights):
     return Estimate(value, math.sqrt(total), float(df))
 
 
-def _sum(cells, weights):
+def _sum(cells: Cells, weights: Mapping[str, float]) -> float:
     for name in weights:
         if not len(cells.get(name, ())):
             raise InputError(f"no run of {name!r}: this contrast needs it")
     return float(sum(w * np.mean(cells[name]) for name, w in weights.items()))
 
 
-def pooled_variance(cells):
+def pooled_variance(cells: Cells) -> tuple[float, int]:
     """(variance within cells, its degrees of freedom), as in a one-way analysis of variance."""
     df = sum(len(scores) - 1 for scores in cells.values() if len(scores))
     if df < 1:
@@ -89,7 +91,7 @@ def pooled_variance(cells):
     return float(squares / df), df
 
 
-def holm(ps):
+def holm(ps: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment of p values, in their own order."""
     order = sorted(range(len(ps)), key=ps.__getitem__)
     adjusted, highest = [0.0] * len(ps), 0.0
@@ -99,7 +101,9 @@ def holm(ps):
     return adjusted
 
 
-def share(cells, part, whole, level=LEVEL):
+def share(
+    cells: Cells, part: Mapping[str, float], whole: Mapping[str, float], level: float = LEVEL
+) -> tuple[float, float, float]:
     """(ratio, low, high) of two contrasts over the same cells, by Fieller.
 
     part, whole: weights as `contrast` takes them. Raises InputError unless the whole gain's lower
@@ -120,7 +124,7 @@ def share(cells, part, whole, level=LEVEL):
     return above.value / below.value, (b - root) / a, (b + root) / a
 
 
-def paired(after, before):
+def paired(after: Mapping[int, float], before: Mapping[int, float]) -> Estimate:
     """Estimate of the mean of after − before, two readings of the same runs, seed by seed.
 
     after, before: {seed: score}. Raises InputError for fewer than two seeds in both.
@@ -132,7 +136,7 @@ def paired(after, before):
     return Estimate(float(gaps.mean()), float(gaps.std(ddof=1) / len(both) ** 0.5), len(both) - 1)
 
 
-def over_images(rights, weights):
+def over_images(rights: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> Estimate:
     """The Estimate of Σ weight · mean top-1 of these very models, over other test images.
 
     rights: {cell: (runs, images) of bool}, the same images in all cells. weights: {cell: number}.
@@ -142,16 +146,16 @@ def over_images(rights, weights):
     return Estimate(float(gaps.mean()), float(gaps.std(ddof=1) / len(gaps) ** 0.5), len(gaps) - 1)
 
 
-def overfits(train, test):
+def overfits(train: Sequence[float], test: Sequence[float]) -> bool:
     """The regime gate: may claims about overfitting be tested on these runs?
 
     train, test: scores in percent of the long unregularized row, on clean training images and on
     test images, seed by seed. Written before any recorded run.
     """
-    return np.mean(train) >= GATE_TRAIN and np.mean(train) - np.mean(test) >= GATE_GAP
+    return bool(np.mean(train) >= GATE_TRAIN and np.mean(train) - np.mean(test) >= GATE_GAP)
 
 
-def reduced_verdict(signed, holds, regime=True):
+def reduced_verdict(signed: float, holds: bool, regime: bool = True) -> str:
     """What a reduced scale may say of a claim.
 
     signed: the effect times the paper's sign. holds: whether seeds and images tell it from nothing.
@@ -163,7 +167,9 @@ def reduced_verdict(signed, holds, regime=True):
     return "same direction" if signed > 0 else "opposite direction here"
 
 
-def paper_verdict(estimate, holds, sign, paper, margin):
+def paper_verdict(
+    estimate: Estimate, holds: bool, sign: int, paper: float | None, margin: float
+) -> str:
     """The grade of a claim at paper scale.
 
     holds: as above. paper: the printed effect; None where only its sign is claimed. margin: points

@@ -8,6 +8,7 @@ is the training subset: every word holds for these training images.
 """
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy as np
 from rslib.config import InputError
 from rslib.evidence import stats
 from rslib.evidence.results import right_images
-from rslib.recipes import Claim
+from rslib.recipes import Claim, Study
 
+Results = list[dict]  # of `rslib.evidence.results`
 PAPER_RUNS = 2  # as in the paper: nobody trains ResNet-200 five times for a footnote
 MAX_DIVERGED = 1  # of a cell's runs; more, and nothing is said of it (MLPerf's rule)
 
@@ -47,8 +49,8 @@ class Finding:
     share: tuple | None = None  # (ratio, low, high) of the claim's part in its whole
 
 
-def findings(study, results):
-    """[Finding] of every claim of the study, from one protocol's results, in the claims' order."""
+def findings(study: Study, results: Results) -> list[Finding]:
+    """One `Finding` for each claim of a study, in the claims' order. results: of one protocol."""
     results = promised(study, results)
     waiting = {claim.id: unjudged(study, claim, results) for claim in study.claims}
     measured = {c.id: measure(study, c, results) for c in study.claims if not waiting[c.id]}
@@ -63,7 +65,7 @@ def findings(study, results):
     ]
 
 
-def promised(study, results):
+def promised(study: Study, results: Results) -> Results:
     """The runs that claims are judged by: as many of a row as its claims take, by their seeds.
 
     Later ones would let anybody add seeds until something shows.
@@ -76,7 +78,7 @@ def promised(study, results):
     return [r for r in results if r["seed"] <= most.get(r["row"], r["seed"])]
 
 
-def finding(study, claim, results, measured, p):
+def finding(study: Study, claim: Claim, results: Results, measured: dict, p: float) -> Finding:
     """What the numbers of `measure` come to; p is that over seeds, by Holm."""
     seeds, own, images = (measured[name] for name in ("seeds", "own", "images"))
     holds = p < stats.ALPHA and not own.holds(0) and not images.holds(0)
@@ -91,7 +93,7 @@ def finding(study, claim, results, measured, p):
     return Finding(claim, verdict, counts(study, claim, results), p=p, **measured)
 
 
-def measure(study, claim, results):
+def measure(study: Study, claim: Claim, results: Results) -> dict:
     """The numbers of a claim that can be judged, as `Finding` names them."""
     seeds, own = effect(study, claim.cells, results, claim.weights)
     found = {
@@ -105,7 +107,9 @@ def measure(study, claim, results):
     return found
 
 
-def effect(study, cells, results, weights=""):
+def effect(
+    study: Study, cells: dict, results: Results, weights: str = ""
+) -> tuple[stats.Estimate, stats.Estimate]:
     """Σ weight · mean top-1 over seeds, twice: (pooled Estimate, from its own cells).
 
     cells: {row id: weight}; of two readings of the same runs, one +1 and one −1. Raises InputError
@@ -120,7 +124,7 @@ def effect(study, cells, results, weights=""):
     return stats.contrast(read, cells), stats.own(read, cells)
 
 
-def steps(study, results):
+def steps(study: Study, results: Results) -> dict[str, tuple[stats.Estimate, float]]:
     """{row id: (Estimate of the change from the row before, p by Holm over the ladder)}.
 
     Of the steps whose two rows have two runs each: one run says nothing of the spread. The others
@@ -138,7 +142,7 @@ def steps(study, results):
     return {id: (c, p) for (id, c), p in zip(changes.items(), adjusted, strict=False)}
 
 
-def unjudged(study, claim, results):
+def unjudged(study: Study, claim: Claim, results: Results) -> str:
     """Why the claim cannot be judged yet; an empty string if it can."""
     at_paper = results[0]["scale"] == "paper"
     wanted = PAPER_RUNS if at_paper else claim.runs
@@ -153,13 +157,15 @@ def unjudged(study, claim, results):
     return "" if min(complete.values()) > 1 else "diverged"  # one run left has no spread
 
 
-def counts(study, claim, results):
+def counts(study: Study, claim: Claim, results: Results) -> str:
     """How many runs the claim's cells have: "5", or "3 to 5"."""
     found = sorted({len(score(study, id, results)) for id in claim.cells})
     return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
-def readings(study, named, results, weights=""):
+def readings(
+    study: Study, named: Iterable[str], results: Results, weights: str = ""
+) -> dict[str, list[float]]:
     """{id: [top-1 of each run]} with every run once: all help to pool the deviation.
 
     Runs that two rows share stand under the one that is named.
@@ -172,7 +178,9 @@ def readings(study, named, results, weights=""):
     return {id: scores for id, scores in read.items() if scores}
 
 
-def score(study, id, results, weights="", split="test"):
+def score(
+    study: Study, id: str, results: Results, weights: str = "", split: str = "test"
+) -> dict[int, float]:
     """{seed: top-1 in percent} of a row's complete runs, by its own weights or by others."""
     row = study.row(id)
     return {
@@ -182,11 +190,11 @@ def score(study, id, results, weights="", split="test"):
     }
 
 
-def diverged(study, id, results):
+def diverged(study: Study, id: str, results: Results) -> int:
     return sum(run["status"] == "diverged" for run in runs_of(study, id, results))
 
 
-def runs_of(study, id, results):
+def runs_of(study: Study, id: str, results: Results) -> Results:
     run_as = study.run_as(study.row(id))
     found = [r for r in results if r["row"] == run_as]
     if len({r["recipe_sha256"] for r in found}) > 1:
@@ -194,7 +202,7 @@ def runs_of(study, id, results):
     return found
 
 
-def rights(study, claim, results):
+def rights(study: Study, claim: Claim, results: Results) -> dict[str, np.ndarray]:
     """{id: which test images each run got right, (runs, images) of bool}."""
     return {
         id: np.array(
@@ -208,7 +216,7 @@ def rights(study, claim, results):
     }
 
 
-def gate(study, results):
+def gate(study: Study, results: Results) -> dict | None:
     """What the long unregularized runs say of the regime: train and test in percent, reached.
 
     None without such runs, or a gate. At paper scale there is none: it is the paper's own regime.
@@ -224,5 +232,5 @@ def gate(study, results):
     return means | {"reached": stats.overfits(train, test)}
 
 
-def percent(counts):
+def percent(counts: dict) -> float:
     return 100 * counts["correct"] / counts["n"]

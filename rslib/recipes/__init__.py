@@ -1,6 +1,6 @@
 """The paper's tables as data: rows that each carry a recipe and the number the paper printed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -38,7 +38,7 @@ class Claim:
     id: str
     says: str
     where: str  # in the paper
-    cells: dict
+    cells: dict[str, float]
     sign: int
     weights: str = ""
     overfitting: bool = True
@@ -62,23 +62,23 @@ class Study:
 
     name: str
     title: str
-    rows: tuple = ()
-    cells: tuple = ()
-    claims: tuple = ()
-    afterwards: tuple = ()
+    rows: tuple[Row, ...] = ()
+    cells: tuple[Row, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    afterwards: tuple[Claim, ...] = ()
     gate: str = ""
     ladder: bool = True
     networks: Callable[[], list] | None = None
 
-    def row(self, id):
+    def row(self, id: str) -> Row:
         return next(row for row in (*self.rows, *self.cells) if row.id == id)
 
-    def run_as(self, row):
+    def run_as(self, row: Row) -> str:
         """The id that a row's run is named after: the first row with the same paper recipe."""
         recipe = self.row(row.id).recipe
         return next(r.id for r in (*self.rows, *self.cells) if r.recipe == recipe)
 
-    def select(self, wanted=()):
+    def select(self, wanted: Iterable[str] = ()) -> list[Row]:
         """The rows with these ids or labels, in the table's order; the printed ones if none is."""
         rows = (*self.rows, *self.cells)
         ids = {name: row.id for row in rows for name in (row.id, row.label)}
@@ -90,7 +90,7 @@ class Study:
         kept = {ids[name] for name in wanted}
         return [row for row in rows if row.id in kept] if kept else list(self.rows)
 
-    def paper_effect(self, claim):
+    def paper_effect(self, claim: Claim) -> float | None:
         """Σ weight · printed top-1, in points; None where the paper prints no such number."""
         rows = [self.row(id) for id in claim.cells]
         if any(row.paper["top1"] is None for row in rows):
@@ -99,11 +99,11 @@ class Study:
             return None
         return self.printed(claim.cells)
 
-    def printed(self, cells):
+    def printed(self, cells: dict[str, float]) -> float:
         """Σ weight · printed top-1 of rows that the paper prints; cells: {row id: weight}."""
         return round(sum(w * self.row(id).paper["top1"] for id, w in cells.items()), 1)
 
-    def resolved_by_paper(self, claim):
+    def resolved_by_paper(self, claim: Claim) -> bool | None:
         """Can the paper's two runs a row tell its effect from 0? None where it prints no effect.
 
         With a deviation of 0.1 points between seeds, which is assumed, not known, a difference of
@@ -115,7 +115,9 @@ class Study:
         return abs(effect) > 0.2 * (sum(w**2 for w in claim.cells.values()) / 2) ** 0.5
 
 
-def ladder(base, steps, *, top1, label, weights="raw"):
+def ladder(
+    base: Recipe, steps: Iterable[tuple], *, top1: float, label: str, weights: str = "raw"
+) -> tuple[Row, ...]:
     """Rows that each add one step to the row before: (id, label, kind, changes, top1) …
 
     changes are evolve's, and may hold "weights" to change which model is evaluated.

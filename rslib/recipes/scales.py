@@ -25,6 +25,7 @@ None of these numbers is moved to make a row agree with the paper.
 from dataclasses import dataclass, replace
 
 from rslib.config import InputError, evolve, suggest
+from rslib.recipes import Row
 
 PAPER_EPOCHS = 350
 LONG_EXPOSURE = 0.4  # of weight decay 1e-4's stand-in
@@ -93,7 +94,14 @@ SCALES = {
 NAMES = tuple(SCALES)
 
 
-def at_scale(row, scale, *, epochs=None, dataset=None, available=None):
+def at_scale(
+    row: Row,
+    scale: str,
+    *,
+    epochs: int | None = None,
+    dataset: str | None = None,
+    available: int | None = None,
+) -> Row:
     """The row at a scale.
 
     epochs: the length of the long schedule. dataset: a name of rslib.data.images. available: how

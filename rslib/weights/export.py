@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from rslib import config, models
 from rslib.atomic import write_atomically
@@ -23,8 +24,10 @@ from rslib.training import checkpoint, engine
 from rslib.weights import files
 
 
-def export(network, file, *, resolution, about):
-    """Write a network to file, by its suffix; about: {name: word}, kept inside.
+def export(network: nn.Module, file: Path | str, *, resolution: int, about: dict) -> None:
+    """Writes a network to a file; its suffix, .onnx or .safetensors, decides the format.
+
+    resolution: side of the images in pixels. about: {name: word}, stored as metadata.
 
     Raises InputError for another suffix, and where there is such a file already.
     """

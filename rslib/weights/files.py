@@ -16,11 +16,11 @@ UNREADABLE = (pickle.UnpicklingError, SafetensorError, EOFError, OSError, Runtim
 UNREADABLE += (struct.error, KeyError, IndexError)
 
 
-def read(file):
-    """{name: tensor} of a .safetensors file or of one that torch.save wrote.
+def read(file: Path | str) -> dict[str, torch.Tensor]:
+    """Reads {name: tensor} from a .safetensors file or a file that torch.save wrote.
 
-    Raises InputError where there is none, for a damaged one, and for a pickle that holds more than
-    tensors: such a file could run any program when it is opened.
+    Raises InputError if the file is missing or damaged, or holds more than tensors: such a pickle
+    could run any program when it is opened.
     """
     file = Path(file)
     if not file.is_file():
