@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from rslib.config import InputError, suggest
-from rslib.models.efficientnet import SIZES, efficientnet
+from rslib.config import InputError, Recipe, suggest
+from rslib.models.efficientnet import SIZES, EfficientNet, efficientnet
 from rslib.models.loading import load, load_timm
-from rslib.models.resnet import BLOCKS, resnet, resnet_rs
+from rslib.models.resnet import BLOCKS, ResNet, resnet, resnet_rs
 
 __all__ = [
     "NAMES",
@@ -21,22 +21,22 @@ __all__ = [
 ]
 
 NAMES = (
-    *(f"resnet_rs_{depth}" for depth in BLOCKS),
+    *(f"resnet_rs_{depth}" for depth in BLOCKS),  # §7
     *(f"efficientnet_{size}" for size in SIZES),
-    *(f"resnet_{depth}" for depth in BLOCKS),
+    *(f"resnet_{depth}" for depth in BLOCKS),  # as of 2015, the baseline of Table 1
 )
-SMALLEST, LARGEST = 32, 4096  # both families halve a side five times
+SMALLEST, LARGEST = 32, 4096  # pixels; the networks halve an image five times: 32 leaves one
 
 
-def build(recipe, num_classes):
-    """The network of a recipe: its Model fields, and the regularizers that live inside it."""
+def build(recipe: Recipe, num_classes: int) -> EfficientNet | ResNet:
+    """The network of a recipe: its Model fields, and the regularizers that are layers."""
     m, r = recipe.model, recipe.regularization
-    if m.family == "efficientnet":
+    if m.family == "efficientnet":  # which always has SE, and no depth of its own beside the size
         return efficientnet(
             m.size,
             width=m.width,
             stochastic_depth=r.stochastic_depth,
-            dropout=r.dropout,
+            dropout=r.dropout,  # 0 is no dropout here, not the published rate
             stem_stride=m.stem_stride,
             num_classes=num_classes,
         )
@@ -53,11 +53,11 @@ def build(recipe, num_classes):
     )
 
 
-def named(name, num_classes=1000):
+def named(name: str, num_classes: int = 1000) -> EfficientNet | ResNet:
     """A network by its name: "resnet_rs_50", "efficientnet_b0", "resnet_200", …
 
-    Dropout and stochastic depth are those of Table 8, at 256 pixels for depth 350, and by the same
-    rule for depths that it does not have; EfficientNet's are its authors'.
+    A ResNet-RS has dropout and stochastic depth of Table 8 (depth 350 as at 256 pixels); depths
+    that are not in the table follow the same rule. An EfficientNet has the rates of its authors.
     Raises InputError for a name that does not exist.
     """
     if name not in NAMES:
@@ -66,22 +66,26 @@ def named(name, num_classes=1000):
     if family == "efficientnet":
         return efficientnet(size, num_classes=num_classes)
     if family == "resnet":
-        return resnet(int(size), num_classes=num_classes)
+        return resnet(int(size), num_classes=num_classes)  # in 2015 without either regularizer
     depth = int(size)
     return resnet_rs(
         depth,
-        stochastic_depth=0.1 if depth >= 200 else 0.0,
-        dropout=0.4 if depth >= 400 else 0.25,
+        stochastic_depth=0.1 if depth >= 200 else 0.0,  # Table 8
+        dropout=0.4 if depth >= 400 else 0.25,  # Table 8; 350 has 0.4 too, but at 320 pixels only
         num_classes=num_classes,
     )
 
 
 def on_meta(name: str, resolution: int) -> tuple[nn.Module, torch.Tensor]:
-    """(network, one image), with shapes and no values. Raises InputError for a name that does not
-    exist, and for a side in pixels that no network here makes sense of."""
+    """(network, one image), with shapes but no values.
+
+    Raises InputError for a name that does not exist, and for a resolution in pixels that is too
+    small or too large.
+    """
     if resolution < SMALLEST:
         raise InputError(f"resolution {resolution} is too small; the least is {SMALLEST}")
     if resolution > LARGEST:
         raise InputError(f"resolution {resolution} is too large; the most is {LARGEST}")
     with torch.device("meta"):
+        # eval mode: a batch of one image may leave BN a single value per channel
         return named(name).eval(), torch.empty(1, 3, resolution, resolution)
