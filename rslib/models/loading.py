@@ -1,7 +1,7 @@
 """Weights into networks, tensor by tensor: under our names, or under those of timm."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from rslib.config import InputError
 
 # Patterns of timm's names for the parts of a ResNet-RS, and ours. All are applied, from the top:
 # later ones match what earlier ones made.
-RENAMED = [
+RENAMED: list[tuple[str, str | Callable[[re.Match], str]]] = [
     (r"^conv1\.", "stem."),  # conv1 is a Sequential of the first seven layers
     (r"^bn1\.", "stem.7."),
     (r"^maxpool\.0\.", "stem.9."),  # the convolution in place of the pool; 8 is a ReLU

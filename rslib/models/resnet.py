@@ -101,7 +101,7 @@ class Bottleneck(nn.Module):
         if drop_rate:  # one draw per image; the branches that stay are divided by 1 − drop_rate
             branch["stochastic_depth"] = StochasticDepth(drop_rate, mode="row")
         self.branch = nn.Sequential(branch)
-        self.shortcut = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if first:  # the number of channels changes, in c2 too: 64 to 256
             self.shortcut = shortcut(ops, inputs, outputs, stride, resnet_d)
         self.relu = nn.ReLU(inplace=True)
@@ -271,5 +271,5 @@ def resnet(
 
 def resnet_rs(depth: int, *, width: float = 1.0, num_classes: int = 1000, **changes: Any) -> ResNet:
     """ResNet-RS: ResNet-D with Squeeze-and-Excitation 0.25 (§7). Other arguments as `resnet`."""
-    fields = {"resnet_d": True, "se_ratio": 0.25, **changes}
+    fields: dict[str, Any] = {"resnet_d": True, "se_ratio": 0.25, **changes}
     return resnet(depth, width=width, num_classes=num_classes, **fields)
