@@ -1,31 +1,33 @@
 """Checkpoints that survive a kill at any moment, a full disk and a flipped bit.
 
-A checkpoint is `step-<step>.pt` with `step-<step>.sha256` beside it. Written to a temporary name,
-synced, read back, then renamed; the digest comes first, so that a file under its final name always
-has one. The two newest are kept.
+A checkpoint is `step-<step>.pt` with `step-<step>.sha256` beside it. Each is written to a temporary
+name, synced, read back, then renamed. The digest comes first, so that a checkpoint under its final
+name always has one. The two newest are kept.
 """
 
 import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from rslib.atomic import write_atomically
 
-KEEP = 2
+KEEP = 2  # checkpoints: the older one serves when the newest is damaged
 
 
 class CannotSave(OSError):
     """The disk refused a checkpoint; earlier ones are untouched."""
 
 
-def save(run_dir, step, state):
+def save(run_dir: Path | str, step: int, state: dict[str, Any]) -> Path:
     """Write ``state`` (tensors and plain values) as the newest checkpoint. Raises CannotSave."""
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # in memory first: the digest needs all bytes before the file exists
     torch.save(state, buffer)
-    content = buffer.getbuffer()
-    path = Path(run_dir) / f"step-{step:09d}.pt"
+    content = buffer.getbuffer()  # a view, where getvalue() would copy hundreds of MB
+    path = Path(run_dir) / f"step-{step:09d}.pt"  # padded: names sort by step
     try:
         digest = hashlib.sha256(content).hexdigest()
         write_atomically(path.with_suffix(".sha256"), digest.encode())
@@ -37,40 +39,42 @@ def save(run_dir, step, state):
             "make room and give the same command again"
         ) from error
     for old in _by_age(run_dir)[KEEP:]:
-        old.unlink()
+        old.unlink()  # before its digest: a kill in between leaves no checkpoint without one
         old.with_suffix(".sha256").unlink(missing_ok=True)
     return path
 
 
-def newest(run_dir, report=print):
+def newest(run_dir: Path | str, report: Callable[[str], None] = print) -> dict[str, Any] | None:
     """The newest state that matches its digest, on the CPU; None if there is none.
 
-    A damaged checkpoint is named, put aside as `*.damaged`, and the one before it is taken.
+    A damaged checkpoint is reported and renamed to `*.damaged`, and the one before it is taken.
     """
-    for draft in Path(run_dir).glob("*.tmp"):  # of a process that was killed while it wrote
+    for draft in Path(run_dir).glob("*.tmp"):  # left by a process that was killed while it wrote
         draft.unlink()
     for path in _by_age(run_dir):
         if state := _whole(path):
             return state
         report(f"checkpoint {path.name} is damaged; falling back to the one before it")
-        path.rename(path.with_suffix(".damaged"))
+        path.rename(path.with_suffix(".damaged"))  # kept for whoever looks into it
         path.with_suffix(".sha256").unlink(missing_ok=True)
     return None
 
 
-def last(run_dir):
+def last(run_dir: Path | str) -> dict[str, Any] | None:
     """The state of the last step that was saved; None if it is missing or damaged."""
+    # unlike `newest`, never an earlier one: the caller wants the end of a run or nothing
     return next(map(_whole, _by_age(run_dir)), None)
 
 
-def _whole(path):
+def _whole(path: Path) -> dict[str, Any] | None:
     """A checkpoint's state if it matches its digest, else None."""
     digest, content = path.with_suffix(".sha256"), path.read_bytes()
     if not digest.exists() or hashlib.sha256(content).hexdigest() != digest.read_text():
         return None
+    # From the bytes that were checked, not from the file again. weights_only runs no pickled code.
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def _by_age(run_dir):
-    """Newest first; the zero-padded step makes names sort by age."""
+def _by_age(run_dir: Path | str) -> list[Path]:
+    """Newest first."""
     return sorted(Path(run_dir).glob("step-*.pt"), reverse=True)

@@ -1,7 +1,7 @@
-"""The compiled training step, and whether it is worth its while.
+"""The compiled training step, and whether it pays.
 
-Compiling takes minutes on a CPU and does not always pay, so nobody has to believe in it: a few
-steps of both kinds are timed on the run's own batch, and the faster one stays.
+Compiling takes minutes on a CPU and does not always make a step faster. So a few steps of both
+kinds are timed on the run's own batch, and the faster kind is used.
 """
 
 import time
@@ -9,29 +9,32 @@ import warnings
 from statistics import median
 
 import torch
+from torch import nn
 
 from rslib.config import InputError
+from rslib.training.task import Batch, Loss
 
 TIMED = 4  # steps of each kind, after one that warms up
-WORTH = 1.02  # times as fast, or it is not the faster one
+WORTH = 1.02  # ratio of speeds from which the compiled step counts as the faster one
 
 
-def compiled(loss):
+def compiled(loss: Loss) -> Loss:
     """loss through torch.compile, for batches of one shape.
 
-    Random numbers are drawn as the eager step draws them, so dropout leaves out the same. Calling
-    it raises InputError where this machine can not compile.
+    Random numbers are drawn as in the eager step, so dropout leaves out the same activations.
+    Calling it raises InputError if this machine cannot compile.
     """
-    # imported here, as it takes a second of every process that does not compile
+    # imported here, because it takes a second, which processes that do not compile need not spend
     from torch._dynamo.exc import BackendCompilerFailed
     from torch._inductor.exc import InductorError
 
+    # dynamic=False: all micro-batches have one shape. fallback_random: eager's random numbers.
     step = torch.compile(loss, dynamic=False, options={"fallback_random": True})
 
-    def run(batch):
+    def run(batch: Batch) -> torch.Tensor:
         try:
             with warnings.catch_warnings():
-                # of channel_statistics, whose cache it may well look through
+                # about channel_statistics: Dynamo may ignore its cache, the values are the same
                 warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools")
                 return step(batch)
         except (BackendCompilerFailed, InductorError) as error:
@@ -41,31 +44,32 @@ def compiled(loss):
     return run
 
 
-def compiled_is_faster(loss, ours, model, batch):
-    """(is it, in words): forward and backward of ours(batch), compiled, against loss as it is.
+def compiled_is_faster(loss: Loss, ours: Loss, model: nn.Module, batch: Batch) -> tuple[bool, str]:
+    """(is it, in words): forward and backward of ours(batch), compiled, against those of loss.
 
-    The model is left as it was: batch statistics and gradients are put back.
+    The model is left as it was: batch statistics are put back, gradients cleared.
     """
+    # clones: state_dict() returns the tensors themselves, which BN updates in place
     kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     kinds = {"eager": loss, "compiled": ours}
-    first = {name: step_seconds(kind, batch) for name, kind in kinds.items()}
-    seconds = {name: [] for name in kinds}
-    for _ in range(TIMED):  # in turn, so that other work on the machine meets both
+    first = {name: step_seconds(kind, batch) for name, kind in kinds.items()}  # compiles here
+    seconds: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(TIMED):  # in turn, so that other work on the machine slows both
         for name, kind in kinds.items():
             seconds[name].append(step_seconds(kind, batch))
     model.load_state_dict(kept)
     model.zero_grad()
     eager, fast = (median(seconds[name]) for name in kinds)
-    faster = min(seconds["eager"]) / fast >= WORTH  # by more than what eager steps scatter
+    faster = min(seconds["eager"]) / fast >= WORTH  # even than the fastest eager step
     return faster, (
         f"{'compiled' if faster else 'eager'} step: {1000 * eager:.0f} ms eager, "
         f"{1000 * fast:.0f} ms compiled ({first['compiled']:.0f} s to compile)"
     )
 
 
-def step_seconds(loss, batch):
+def step_seconds(loss: Loss, batch: Batch) -> float:
     begin = time.perf_counter()
     loss(batch).backward()
-    if batch[0].is_cuda:
+    if batch[0].is_cuda:  # kernels run behind the host: without this only their launch is timed
         torch.cuda.synchronize()
     return time.perf_counter() - begin
