@@ -1,4 +1,4 @@
-"""What training does to an image, and how evaluation shows it: pixels in, pixels out.
+"""What training does to an image, and how evaluation crops it: pixels in, pixels out.
 
 `randaugment` (one image), `crops` (random and centre crop, flip), `operations` (the sixteen, with
 their `loops` in Numba), `batched` (the same pixels for whole batches, on a GPU too).

@@ -1,50 +1,68 @@
 """Random crop, flip and evaluation crop of uint8 CPU images of shape (3, H, W)."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn.functional import interpolate
 
+Window = tuple[int, int, int, int]  # top, left, height, width; pixels
 
-def random_window(size, generator, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3)):
+
+def random_window(
+    size: Sequence[int],
+    generator: torch.Generator,
+    area: tuple[float, float] = (0.08, 1.0),
+    aspect: tuple[float, float] = (3 / 4, 4 / 3),
+) -> Window:
     """Top, left, height and width of a random crop out of `size` = (H, W), in pixels.
 
-    Aspect (width / height) is uniform, then the height between those of the two areas, as in TF's
-    sample_distorted_bounding_box: small crops are likelier than with a uniform area. TF1 also asks
-    for 0.1 of the image (min_object_covered), which `area=(0.1, 1.0)` gives. After ten attempts
-    without a crop of whole pixels within `area` it is the centre square of evaluation (§5).
+    First the aspect (width / height) is uniform, then the height, between those of the two areas,
+    as in TF's sample_distorted_bounding_box: small crops are likelier than with a uniform area. TF1
+    also asks for 0.1 of the image (min_object_covered), which `area=(0.1, 1.0)` gives. If ten
+    attempts give no crop of whole pixels within `area`, it is the centre square of evaluation (§5).
     """
     height, width = size
-    least, most = area[0] * height * width, area[1] * height * width
+    least, most = area[0] * height * width, area[1] * height * width  # square pixels
+    # all ten attempts are drawn at once, so that what is drawn afterwards does not depend on them
     for u_aspect, u_height, u_top, u_left in torch.rand((10, 4), generator=generator).tolist():
         ratio = aspect[0] + u_aspect * (aspect[1] - aspect[0])
-        low = round(math.sqrt(least / ratio))
+        low = round(math.sqrt(least / ratio))  # height² · ratio = area
+        # at most the image's height, and the height at which the width would be the image's
         high = min(round(math.sqrt(most / ratio)), height, int(width / ratio + 0.5))
         h = low + int(u_height * (high - low + 1))
         w = round(h * ratio)
+        # whole pixels may miss the area, or the image, which real numbers would meet
         if low <= high and least <= h * w <= most and 0 < w <= width:
             return int(u_top * (height - h + 1)), int(u_left * (width - w + 1)), h, w
     return centre_window(size)
 
 
-def centre_window(size):
+def centre_window(size: Sequence[int]) -> Window:
     """Top, left, height and width of the centre square of side 0.875 min(H, W)."""
-    side = max(1, round(0.875 * min(size)))
+    side = max(1, round(0.875 * min(size)))  # 0.875 = 224 / 256
     return (size[0] - side + 1) // 2, (size[1] - side + 1) // 2, side, side
 
 
-def resized(image, window, side):
+def resized(image: torch.Tensor, window: Window, side: int) -> torch.Tensor:
+    """A window of a uint8 image (3, H, W) as a new image (3, side, side)."""
     top, left, height, width = window
-    crop = image[:, top : top + height, left : left + width]
-    if (height, width) == (side, side):
+    crop = image[:, top : top + height, left : left + width]  # a view (3, height, width)
+    if (height, width) == (side, side):  # a copy: the caller may change what it gets
         return crop.clone(memory_format=torch.contiguous_format)
-    # C10: bicubic. With antialias, which the legacy TF op lacked, it is that of Pillow. It reads a
-    # crop twice as fast where the channels of a pixel lie together, without gaps between rows.
-    crop = crop[None].contiguous(memory_format=torch.channels_last)
+    # Bicubic (deviation C10). With antialias, which the legacy TF op lacked, it equals Pillow's. It
+    # reads a crop twice as fast if the channels of a pixel lie together, without gaps between rows.
+    crop = crop[None].contiguous(memory_format=torch.channels_last)  # (1, 3, height, width)
     return interpolate(crop, (side, side), mode="bicubic", antialias=True)[0].contiguous()
 
 
-def random_resized_crop(image, generator, side, area=(0.08, 1.0), aspect=(3 / 4, 4 / 3)):
+def random_resized_crop(
+    image: torch.Tensor,
+    generator: torch.Generator,
+    side: int,
+    area: tuple[float, float] = (0.08, 1.0),
+    aspect: tuple[float, float] = (3 / 4, 4 / 3),
+) -> torch.Tensor:
     """A `random_window` of a uint8 image (3, H, W), resized to a new (3, side, side)."""
     check_image(image, side)
     if not 0 < area[0] <= area[1] <= 1:
@@ -54,24 +72,26 @@ def random_resized_crop(image, generator, side, area=(0.08, 1.0), aspect=(3 / 4,
     return resized(image, random_window(image.shape[1:], generator, area, aspect), side)
 
 
-def random_flip(image, generator):
+def random_flip(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """A uint8 image (3, H, W) mirrored left to right with probability 0.5, else itself."""
     check_image(image)
     return image.flip(-1) if torch.rand((), generator=generator).item() < 0.5 else image
 
 
-def eval_crop(image, side):
+def eval_crop(image: torch.Tensor, side: int) -> torch.Tensor:
     """Centre square of 0.875 min(H, W) of a uint8 (3, H, W), then resized to (3, side, side).
 
-    An image that already is (3, side, side) is returned as it is, without a crop.
+    An image that already has shape (3, side, side) is returned as it is, without a crop.
     """
     check_image(image, side)
+    # data sets of small images are shown whole: a crop would discard nearly a quarter
     if image.shape[1:] == (side, side):
         return image
-    return resized(image, centre_window(image.shape[1:]), side)
+    return resized(image, centre_window(image.shape[1:]), side)  # first crop, then resize: TF1
 
 
-def check_image(image, side=1):
+def check_image(image: torch.Tensor, side: int = 1) -> None:
+    """Raises ValueError for an image that is not uint8 (3, H, W), and for a side below 1."""
     if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
         got = f"{image.dtype} of shape {tuple(image.shape)}"
         raise ValueError(f"image must be uint8 of shape (3, H, W), got {got}; convert it first")
