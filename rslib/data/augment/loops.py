@@ -64,7 +64,7 @@ def equalized(pixels: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def grey(red: int, green: int, blue: int) -> int:
+def grey(red: int, green: int, blue: int) -> np.integer:
     """Luma of ITU-R 601 in Pillow's integer weights, 0 to 255."""
     # 0.299, 0.587 and 0.114 times 2¹⁶; half of 2¹⁶ rounds
     return (19595 * np.int32(red) + 38470 * np.int32(green) + 7471 * np.int32(blue) + 32768) >> 16
