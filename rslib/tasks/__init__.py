@@ -16,6 +16,7 @@ import torch
 from rslib.config import InputError, Recipe, suggest
 from rslib.recipes import Row
 from rslib.tasks.classify import Classify
+from rslib.training import task
 
 __all__ = ["TASKS", "Task", "of"]
 
@@ -29,14 +30,13 @@ class Opened(Protocol):
     manifest: dict
 
 
-class Task(Protocol):
-    """What `TASKS` holds classes of."""
+class Task(task.Task, Protocol):
+    """What `TASKS` holds classes of: the engine's five names, and what a plan asks before them."""
 
     PAPERS_DATA: str  # what the paper trains on: "ImageNet"
 
     def __init__(self, recipe: Recipe, data: Any, workers: int, device: torch.device | None): ...
 
-    # before training
     @staticmethod
     def papers_data(dataset: str, data_dir: str) -> Path | None:
         """Where the paper's own data lie, complete; None where they are not found."""
@@ -68,19 +68,6 @@ class Task(Protocol):
     @staticmethod
     def in_words(recipe: Recipe, manifest: dict, name: str) -> str:
         """One line on network and data. name: of the data set."""
-
-    # in training: see `rslib.training.engine`
-    def build(self) -> torch.nn.Module: ...
-
-    def loaders(self, seed: int, start_step: int = 0) -> tuple: ...
-
-    def loss(self, model: torch.nn.Module, batch: Any) -> torch.Tensor: ...
-
-    def predict(self, model: torch.nn.Module, batch: Any) -> tuple: ...
-
-    def metrics(self, output_transform: Callable = ...) -> dict:
-        """{name: metric}, of one metric. It computes {"correct": sum of scores from 0 to 1, "n":
-        of how many, "bits": which were right}."""
 
 
 TASKS: dict[str, type[Task]] = {"classify": Classify}

@@ -42,5 +42,9 @@ class Task(Protocol):
         ...
 
     def metrics(self, output_transform: Callable[[Any], Any]) -> Mapping[str, Metric]:
-        """{name: metric}, exactly one, which reads output_transform(output of an Ignite engine)."""
+        """{name: metric}, exactly one, which reads output_transform(output of an Ignite engine).
+
+        It computes {"correct": sum of scores from 0 to 1, "n": of how many, "bits": which were
+        right}: top-1 of images, or the mean over classes of a score that each class has.
+        """
         ...
