@@ -30,6 +30,7 @@ table1: .venv/.installed
 test: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --nbval notebooks --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 -p no:cacheprovider

@@ -105,6 +105,8 @@ def evolve(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
     Raises InputError for a field that does not exist.
     """
+    value: Any
+    nodes: list[Any]
     for path, value in changes.items():
         *parents, name = path.split(".")
         nodes = [recipe]

@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
                 f"{options.model} is measured row by row into a file; it takes neither "
                 "--resolution nor --json nor --no-latency"
             )
-        networks = MEASURED[options.model].networks()
+        networks = MEASURED[options.model].networks
         profile.measure_all(commands.folder_of_runs(options), networks, **asked)
         return commands.DONE
     if options.model not in models.NAMES:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rslib import commands
@@ -20,7 +21,7 @@ def stores() -> dict[str, Callable[[Path], int]]:
     from rslib.evidence import devices, released, results
     from rslib.recipes.studies import TRAINED
 
-    trained = {name: lambda folder, name=name: results.record(name, folder) for name in TRAINED}
+    trained = {name: partial(results.record, name) for name in TRAINED}
     return trained | {devices.FOLDER: devices.record, released.FOLDER: released.record}
 
 

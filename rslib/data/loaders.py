@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from rslib.config import InputError
+from rslib.config import Data, InputError
 from rslib.data.augment import RandAugment, batched, eval_crop, random_flip, random_resized_crop
+from rslib.data.images import Images
 from rslib.data.randomness import generator
 
 
@@ -14,8 +15,8 @@ from rslib.data.randomness import generator
 class TrainView(Dataset):
     """Training images as the network sees them, addressed by (run seed, epoch, index)."""
 
-    images: object
-    data: object
+    images: Images
+    data: Data
     randaugment: RandAugment | None
     later: bool = False  # give RandAugment's draws, for whoever applies it, instead of applying it
 
@@ -38,7 +39,7 @@ class TrainView(Dataset):
 
 @dataclass(frozen=True)
 class EvalView(Dataset):
-    images: object
+    images: Images
     side: int
 
     def __len__(self):

@@ -142,7 +142,7 @@ def over_images(rights: Mapping[str, np.ndarray], weights: Mapping[str, float]) 
     rights: {cell: (runs, images) of bool}, the same images in all cells. weights: {cell: number}.
     The second source of noise: for two single models this is the interval of paired proportions.
     """
-    gaps = 100 * sum(w * np.mean(rights[name], axis=0) for name, w in weights.items())
+    gaps = np.asarray(100 * sum(w * np.mean(rights[name], axis=0) for name, w in weights.items()))
     return Estimate(float(gaps.mean()), float(gaps.std(ddof=1) / len(gaps) ** 0.5), len(gaps) - 1)
 
 

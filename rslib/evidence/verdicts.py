@@ -10,6 +10,7 @@ is the training subset: every word holds for these training images.
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,8 @@ def finding(study: Study, claim: Claim, results: Results, measured: dict, p: flo
         effect = study.paper_effect(claim)
         verdict = stats.paper_verdict(seeds, holds, claim.sign, effect, claim.margin)
     else:
-        regime = not claim.overfitting or gate(study, results)["reached"]
+        found = gate(study, results)
+        regime = not claim.overfitting or bool(found and found["reached"])
         verdict = stats.reduced_verdict(seeds.value * claim.sign, holds, regime)
     return Finding(claim, verdict, counts(study, claim, results), p=p, **measured)
 
@@ -96,12 +98,12 @@ def finding(study: Study, claim: Claim, results: Results, measured: dict, p: flo
 def measure(study: Study, claim: Claim, results: Results) -> dict:
     """The numbers of a claim that can be judged, as `Finding` names them."""
     seeds, own = effect(study, claim.cells, results, claim.weights)
-    found = {
+    found: dict[str, Any] = {
         "seeds": seeds,
         "own": own,
         "images": stats.over_images(rights(study, claim, results), claim.cells),
     }
-    if claim.whole and effect(study, claim.whole, results)[0].interval()[0] > 0:
+    if claim.part and claim.whole and effect(study, claim.whole, results)[0].interval()[0] > 0:
         cells = readings(study, claim.cells, results)
         found["share"] = stats.share(cells, claim.part, claim.whole)
     return found

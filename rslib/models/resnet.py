@@ -216,18 +216,19 @@ def initialise(model: ResNet, zero_gamma: bool) -> None:
     for module in model.modules():
         # the convolutions, of any number of dimensions; pools have a kernel but no weight
         if hasattr(module, "kernel_size") and hasattr(module, "weight"):
-            fan_in = module.weight[0].numel()  # weight (C out, C in, k, k): C in · k²
+            weight = module.get_parameter("weight")
+            fan_in = weight[0].numel()  # weight (C out, C in, k, k): C in · k²
             # A normal cut at ±2 σ keeps 0.8796 of its σ, and TF divides by that again.
             std = fan_in**-0.5 / 0.87962566103423978
-            nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std)
+            nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
             if module.bias is not None:  # only in Squeeze-and-Excitation
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.get_parameter("bias"))
     nn.init.normal_(model.fc.weight, std=0.01)  # not scaled by its fan-in, as in TF1
     nn.init.zeros_(model.fc.bias)
     if zero_gamma:  # each block starts as its shortcut; TF1, not the paper (deviation C8)
         for module in model.modules():
             if isinstance(module, Bottleneck):
-                nn.init.zeros_(module.branch.norm3.weight)
+                nn.init.zeros_(module.get_parameter("branch.norm3.weight"))
 
 
 def resnet(

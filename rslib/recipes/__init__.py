@@ -1,6 +1,6 @@
 """The paper's tables as data: rows that each carry a recipe and the number the paper printed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -56,7 +56,7 @@ class Study:
     afterwards: sums that were looked at when runs were known; they get no verdict.
     gate: the row whose runs tell whether the network overfits.
     ladder: each row adds something to the row before, so that the change is of interest.
-    networks: what is measured for it: () -> rows of Table 7, or others with name and resolution.
+    networks: what is measured for it: rows of Table 7, or others with name and resolution.
     A study without rows is not trained, one without networks is not measured.
     """
 
@@ -68,7 +68,7 @@ class Study:
     afterwards: tuple[Claim, ...] = ()
     gate: str = ""
     ladder: bool = True
-    networks: Callable[[], list] | None = None
+    networks: tuple = ()
 
     def row(self, id: str) -> Row:
         return next(row for row in (*self.rows, *self.cells) if row.id == id)

@@ -120,5 +120,5 @@ FIGURE_5 = Study(
     rows=(*_rows("b0"), *_rows("b1")),
     claims=CLAIMS,
     ladder=False,
-    networks=slow_networks,
+    networks=tuple(slow_networks()),
 )

@@ -139,10 +139,10 @@ def table_3_and_4():
 TABLE_3 = Study(
     name="table3",
     title="Table 3: more parameters, less memory",
-    networks=table_3_and_4,
+    networks=tuple(table_3_and_4()),
 )
 TABLE_7 = Study(
     name="table7",
     title="Table 7: ResNet-RS trains faster",
-    networks=table_7,
+    networks=tuple(table_7()),
 )

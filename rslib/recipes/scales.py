@@ -119,7 +119,8 @@ def at_scale(
 
 def own_epochs(scale: str) -> int:
     """Length of a scale's long schedule."""
-    return SCALES[scale].epochs if SCALES[scale] else PAPER_EPOCHS
+    size = SCALES[scale]
+    return size.epochs if size else PAPER_EPOCHS
 
 
 def _schedule(optim, long_epochs):

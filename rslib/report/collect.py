@@ -45,5 +45,5 @@ def profiled(study, params, report=print):
 
     folder = paths.runs_dir(params.runs_dir)
     asked = {"device": params.device, "variants": params.variants}
-    profile.measure_all(folder, study.networks(), **asked, report=report)
+    profile.measure_all(folder, study.networks, **asked, report=report)
     return devices.recorded(folder / devices.FOLDER)

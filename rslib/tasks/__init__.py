@@ -9,7 +9,7 @@ May import training, data, models, recipes and the ground.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 
@@ -27,13 +27,14 @@ class Opened(Protocol):
     """Data that are checked and split; manifest: plain data, with how many are in "train",
     "minival" and "test", the number of "classes", and "sha256" of all that is used."""
 
-    manifest: dict
+    @property
+    def manifest(self) -> dict: ...
 
 
 class Task(task.Task, Protocol):
     """What `TASKS` holds classes of: the engine's five names, and what a plan asks before them."""
 
-    PAPERS_DATA: str  # what the paper trains on: "ImageNet"
+    PAPERS_DATA: ClassVar[str]  # what the paper trains on: "ImageNet"
 
     def __init__(self, recipe: Recipe, data: Any, workers: int, device: torch.device | None): ...
 

@@ -236,7 +236,8 @@ class Run:
     @property
     def evaluation_epochs(self) -> set[int]:
         """As often as EVALUATION_SHARE allows, and the last epoch."""
-        images = 2 * sum(len(self.evaluations[split].dataset) for split in ("minival", "train"))
+        both = (self.evaluations[split].dataset for split in ("minival", "train"))
+        images = 2 * sum(map(len, both))  # pyrefly: ignore  torch asks no length of a Dataset
         trained = 3 * self.steps_per_epoch * self.optim.batch_size  # backward is two forward passes
         every = math.ceil(images / (trained * EVALUATION_SHARE))  # epochs
         return {*range(every, self.optim.epochs, every), self.optim.epochs}
@@ -276,7 +277,8 @@ class Run:
 
 def on(device: torch.device, batch: Batch) -> Batch:
     """A batch, of whatever structure, with its tensors on the device; the host does not wait."""
-    return convert_tensor(batch, device, non_blocking=True)
+    moved = convert_tensor(batch, device, non_blocking=True)
+    return moved  # pyrefly: ignore  Ignite takes and gives more kinds than tensors
 
 
 def plain_loss(task: Task, model: nn.Module, device: torch.device) -> Loss:

@@ -5,6 +5,7 @@ first and then crops, from a larger part of it. The two differ by up to a point.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from rslib.config import InputError, sha256, suggest
 from rslib.data import images
 from rslib.data.augment import eval_crop
 from rslib.data.formats import imagenet
+from rslib.data.images import Images
 from rslib.models import loading
 from rslib.recipes import pareto
 from rslib.tasks.classify import normalise
@@ -35,8 +37,8 @@ def timm_crop(image, side, share):
 
 @dataclass(frozen=True)
 class View(Dataset):
-    images: object
-    shown: object  # image -> (3, side, side)
+    images: Images
+    shown: Callable  # image -> (3, side, side)
 
     def __len__(self):
         return len(self.images)
