@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from rslib.atomic import write_atomically
 
@@ -78,3 +79,14 @@ def _whole(path: Path) -> dict[str, Any] | None:
 def _by_age(run_dir: Path | str) -> list[Path]:
     """Newest first."""
     return sorted(Path(run_dir).glob("step-*.pt"), reverse=True)
+
+
+def weights_sha256(*networks: nn.Module) -> str:
+    """One digest over all tensors, which shows whether two runs ended in the same bits."""
+    digest = hashlib.sha256()
+    for network in networks:
+        for name, tensor in sorted(network.state_dict().items()):
+            digest.update(name.encode())
+            # as bytes, since NumPy has no bfloat16; contiguous, since weights are channels last
+            digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

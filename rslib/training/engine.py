@@ -4,7 +4,6 @@ Every random choice has an address in (seed, step) or (seed, epoch, image). So a
 anywhere continues to exactly the same weights, whatever the number of loader workers.
 """
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Generator, Iterable
@@ -83,7 +82,7 @@ def fit(
         sessions=run.progress.sessions,
         seconds=run.progress.seconds + run.clock.seconds,
         restarts=run.progress.restarts,
-        weights_sha256=weights_sha256(run.model, run.ema.module),
+        weights_sha256=checkpoint.weights_sha256(run.model, run.ema.module),
     )
 
 
@@ -314,14 +313,3 @@ def run_metrics(
         metric.attach(evaluator, name)
     found = evaluator.run(batches).metrics  # Ignite adds a metric's inner keys beside its name
     return {name: found[name] for name in networks}
-
-
-def weights_sha256(*networks: nn.Module) -> str:
-    """One digest over all tensors, which shows whether two runs ended in the same bits."""
-    digest = hashlib.sha256()
-    for network in networks:
-        for name, tensor in sorted(network.state_dict().items()):
-            digest.update(name.encode())
-            # as bytes, since NumPy has no bfloat16; contiguous, since weights are channels last
-            digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -20,7 +20,7 @@ from rslib.evidence import results
 from rslib.models import loading
 from rslib.recipes import pareto
 from rslib.tasks.classify import MEAN, STD
-from rslib.training import checkpoint, engine
+from rslib.training import checkpoint
 from rslib.weights import files
 
 
@@ -108,7 +108,7 @@ def trained(run_dir):
     if state := checkpoint.last(file.parent):
         raw.load_state_dict(state["model"])
         network.load_state_dict(state["ema"])
-    if engine.weights_sha256(raw, network) != result["weights_sha256"]:
+    if checkpoint.weights_sha256(raw, network) != result["weights_sha256"]:
         raise InputError(f"{file.parent} holds no whole checkpoint of its last step; train it anew")
     about = {"run": result["run_id"], "weights": "average", "recipe": json.dumps(result["recipe"])}
     return network, recipe.data.resolution, about
