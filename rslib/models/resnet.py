@@ -245,9 +245,12 @@ def resnet(
 ) -> ResNet:
     """A bottleneck ResNet for images: (N, 3, H, W) float -> (N, num_classes) logits.
 
-    depth: a key of BLOCKS (Table 11, Appendix E). width: multiplies all filters, stem included.
-    se_ratio: 0 or the paper's 0.25. stochastic_depth: the rate r; stage i = 2…5 drops a branch with
-    probability r·i/5. stem_stride: 4 as published, 2 or 1 for small images.
+    depth: 26, 50, 101, 152, 200, 270, 300, 350, 400 or 420 (Table 11, Appendix E). width:
+    multiplies all filters, stem included. resnet_d: stem and shortcuts of ResNet-D (Figure 6).
+    se_ratio: of Squeeze-and-Excitation; 0 is none, the paper's is 0.25. dropout: before the
+    classifier. zero_gamma: each block starts as its shortcut. stochastic_depth: the rate r; stage
+    i = 2…5 drops a branch with probability r·i/5. stem_stride: 4 as published, 2 or 1 for small
+    images.
     Raises InputError for a depth, width or stride that does not exist.
     """
     if depth not in BLOCKS:

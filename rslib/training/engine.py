@@ -63,9 +63,14 @@ def fit(
 ) -> Outcome:
     """Train to the end of the recipe, from the newest checkpoint in run_dir if there is one.
 
-    may_compile: see `rslib.training.compiling`; a run keeps the choice of its first process.
-    stop: called after every step; if it returns True, a checkpoint is saved and Preempted raised.
+    task: what is trained, as `rslib.tasks.classify.Classify`. seed: of weights, order and
+    augmentation. device: "cpu" or "cuda". report: takes each printed line. stop: called after every
+    step; if it returns True, a checkpoint is saved and Preempted raised. may_compile: see
+    `rslib.training.compiling`; a run keeps the choice of its first process.
     session: plain values about this process, kept with the run beside those of earlier ones.
+
+    Returns the Outcome: counts of right images on test, minival and training images, by the raw
+    weights and by their average; the history; the seconds.
     Raises Diverged (the last good checkpoint stays) and checkpoint.CannotSave.
     """
     run = Run(task, recipe, Path(run_dir), seed, torch.device(device), report, stop, may_compile)

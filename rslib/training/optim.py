@@ -15,13 +15,16 @@ NORMS = (nn.modules.batchnorm._BatchNorm, nn.SyncBatchNorm)
 def learning_rate(
     step: int, total_steps: int, *, peak: float, warmup_steps: int, schedule: str
 ) -> float:
-    """The rate of one optimizer step, 0 ≤ step < total_steps.
+    """The learning rate of one optimizer step, 0 ≤ step < total_steps.
 
-    "cosine" runs from the peak at step 0 to 0 at total_steps. "stepwise" divides by ten after
-    30/90, 60/90 and 80/90 of the steps. "exponential" takes off 3 % every 2.4/350 of the steps, in
-    stairs, as for EfficientNets, and so ends at 1.2 % of the peak; by rounding, a few stairs come
-    one step late. Warm-up is linear from 0 to the schedule's own value at warmup_steps, so a cosine
-    never quite reaches its peak (the authors' TF2 code does the same).
+    schedule: "cosine" falls from the peak at step 0 to 0 at total_steps; "stepwise" divides by ten
+    after 30/90, 60/90 and 80/90 of the steps; "exponential" takes off 3 % every 2.4/350 of the
+    steps, in stairs, as for EfficientNets, and so ends at 1.2 % of the peak (by rounding, a few
+    stairs come one step late).
+
+    peak: the paper's is 0.1 · batch size / 256. warmup_steps: the rate rises linearly from 0 to the
+    schedule's own value at that step, so a cosine never quite reaches its peak (the authors' TF2
+    code does the same).
     """
     if schedule not in ("cosine", "stepwise", "exponential"):
         raise InputError(f"no schedule {schedule!r}; choose from cosine, stepwise, exponential")
@@ -55,7 +58,10 @@ def weight_decay_exposure(optim: Optim, steps_per_epoch: int) -> float:
 
 
 def optimizer(model: nn.Module, optim: Optim) -> torch.optim.Optimizer:
-    """The optimizer of a recipe; weight decay on all but BN (TF1), or on kernels alone.
+    """The optimizer of a recipe: SGD, or RMSProp as TensorFlow has it.
+
+    optim: see `rslib.config.Optim`. Weight decay acts on all but BN, as in the authors' TF1 code,
+    or with decay_biases=False on kernels alone.
 
     SGD is fused: the update is one pass over memory on CPU and CUDA.
     """

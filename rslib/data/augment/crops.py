@@ -63,7 +63,11 @@ def random_resized_crop(
     area: tuple[float, float] = (0.08, 1.0),
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> torch.Tensor:
-    """A `random_window` of a uint8 image (3, H, W), resized to a new (3, side, side)."""
+    """Crop a random window of a uint8 image (3, H, W) and resize it to a new (3, side, side).
+
+    area: least and largest share of the image. aspect: least and largest width / height. Raises
+    ValueError for another kind of image, or ranges that are no ranges.
+    """
     check_image(image, side)
     if not 0 < area[0] <= area[1] <= 1:
         raise ValueError(f"area is {area}; give fractions of the image, 0 < least <= most <= 1")
@@ -73,7 +77,7 @@ def random_resized_crop(
 
 
 def random_flip(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A uint8 image (3, H, W) mirrored left to right with probability 0.5, else itself."""
+    """Mirror a uint8 image (3, H, W) left to right with probability 0.5; else return it."""
     check_image(image)
     return image.flip(-1) if torch.rand((), generator=generator).item() < 0.5 else image
 

@@ -20,6 +20,8 @@ class RandAugment:
     """`layers` random operations at `magnitude` (0 or more; the paper: 10 to 20) on a uint8 image.
 
     Call with a tensor (3, H, W) and a torch.Generator; returns a new tensor of the same shape.
+    reference_side: below it, in pixels, shifts and cut-outs shrink with the image; None keeps their
+    lengths, as in TF. solarize_wrap, contrast_count: two quirks of the TF code, off by default.
     Raises ValueError for a magnitude below 0, layers or reference_side below 1, or an image of
     another type or shape.
     """
