@@ -77,7 +77,7 @@ def markdown(docstring, args=()):
     for place in range(0, len(texts), 2):
         text = re.sub(r'"([\w.]+)"', r'`"\1"`', texts[place])
         if names:
-            text = re.sub(rf"(^|\n\n|[.;]\s)({names}): ", item_of_list, text)
+            text = re.sub(rf"(^|\n\n|[.;]\s)({names}):\s", item_of_list, text)
         texts[place] = re.sub(r"\s(Raises [A-Z])", r"\n\n\1", text)
     return "".join(texts)
 
