@@ -8,12 +8,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from torchcodec.decoders import decode_jpeg
 
 from rslib.config import InputError, sha256
 from rslib.data.formats.remember import remembered
@@ -38,7 +38,8 @@ def decode(item):
     with named(item):
         # TorchCodec has Pillow's pixels without its copies, but turns images as EXIF asks for, and
         # knows no limit
-        if (pixels := pixels_of_plain_jpeg(content)) is not None:
+        decode_jpeg = fast_decoder()
+        if decode_jpeg and (pixels := pixels_of_plain_jpeg(content)) is not None:
             if pixels > 2 * Image.MAX_IMAGE_PIXELS:  # where Pillow refuses
                 raise ValueError(f"{pixels:,} pixels are over the limit")
             return decode_jpeg(content)
@@ -46,6 +47,22 @@ def decode(item):
             if image.mode[0] in "IF":
                 raise ValueError(f"mode {image.mode} has no 8-bit channels")
             return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+@cache
+def fast_decoder():
+    """TorchCodec's `decode_jpeg`; None where only Pillow is, whose pixels are the same."""
+    try:
+        from torchcodec.decoders import decode_jpeg
+    except ModuleNotFoundError:
+        return None
+    return decode_jpeg
+
+
+@cache
+def say_once(line, report):
+    """Tell a listener a line, but never twice."""
+    report(line)
 
 
 def pixels_of_plain_jpeg(content):
@@ -188,6 +205,8 @@ def _read_all(items, keep, report):
     class)."""
     if isinstance(items, list):
         return [(image, digest_of(image)) for image in items]
+    if fast_decoder() is None:  # asked here first, so that loader workers need not import it
+        say_once("torchcodec is not installed: JPEGs are decoded by Pillow, more slowly", report)
     read, begin = [], time.monotonic()
     with ThreadPoolExecutor(cores()) as pool:  # Pillow decodes outside the interpreter's lock
         for start in range(0, len(items), CHUNK):

@@ -9,8 +9,6 @@ import re
 import struct
 from typing import NamedTuple
 
-import google_crc32c
-
 from rslib.config import InputError
 from rslib.data.formats.shards import Entry, mapped
 
@@ -81,6 +79,8 @@ def verify(file):
 
 def masked(content):
     """TensorFlow's checksum: CRC-32C, turned by 15 bits, plus a constant."""
+    import google_crc32c  # no other format needs it
+
     crc = google_crc32c.value(content)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
