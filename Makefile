@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNS ?= runs
 
-.PHONY: help table1 test render book lock
+.PHONY: help table1 test test-long gpu commit-file render book lock
 
 help:
 	@echo "make table1   train all rows of Table 1 for 30 epochs on the embedded images (minutes)"
@@ -34,6 +34,10 @@ test: .venv/.installed
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --nbval notebooks --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 -p no:cacheprovider
+
+# What the commit holds, for a copy of the working tree that travels without .git.
+commit-file:
+	$(PYTHON) -m rslib.commit
 
 render: .venv/.installed
 	$(BIN)/python -m rslib render

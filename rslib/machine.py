@@ -3,12 +3,10 @@
 import os
 import platform
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import torch
 import torchvision
 from filelock import FileLock, Timeout
 
-from rslib import paths
+from rslib.commit import code_version
 from rslib.config import InputError, suggest
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -86,27 +84,6 @@ def driver() -> str | None:
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@cache
-def code_version() -> dict:
-    """{"commit", "code", "dirty"}: HEAD, the hash of what it holds of rslib, and local changes.
-
-    As of the first call in a process, so that what is committed while it runs is not taken for
-    what it runs. Dirty, too, where no git tells: outside a checkout, or from an untracked copy.
-    """
-
-    def git(*words: str) -> str:
-        command = ["git", "-C", str(paths.ROOT), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", "rslib/__init__.py")
-        changed = git("status", "--porcelain", "--", "rslib", "data/fashion-mnist")
-        head = git("rev-parse", "HEAD")
-        return {"commit": head, "code": git("rev-parse", "HEAD:rslib"), "dirty": bool(changed)}
-    except (subprocess.CalledProcessError, FileNotFoundError):
-        return {"commit": None, "code": None, "dirty": True}
 
 
 def usable(folder: Path) -> Path:

@@ -1,0 +1,79 @@
+"""Which code a copy without git holds: git's own hashes, computed from the files."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from rslib import commit, paths
+
+GIT = ["git", "-C", str(paths.ROOT)]
+
+
+@pytest.fixture
+def head(tmp_path, monkeypatch):
+    """HEAD's own files in a folder without git, with its COMMIT file."""
+    if not (paths.ROOT / ".git").exists():
+        pytest.skip("no checkout")
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    commit.write(folder / commit.FILE)
+    names = (*commit.TREES, ".gitignore")
+    held = subprocess.run([*GIT, "archive", "HEAD", *names], capture_output=True, check=True)
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=held.stdout, check=True)
+    monkeypatch.setattr(paths, "ROOT", folder)
+    return folder
+
+
+def version():
+    return commit.code_version.__wrapped__()
+
+
+def rev_parse(what):
+    return subprocess.run(
+        [*GIT, "rev-parse", what], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_a_tree_has_the_hash_that_git_gives_it(head):
+    for tree in commit.TREES:
+        assert commit.tree_hash(head / tree) == rev_parse(f"HEAD:{tree}")
+    expected = {"commit": rev_parse("HEAD"), "code": rev_parse("HEAD:rslib"), "dirty": False}
+    assert version() == expected
+
+
+def test_what_python_and_editors_leave_behind_changes_nothing(head):
+    (head / "rslib/__pycache__").mkdir()
+    (head / "rslib/__pycache__/a.pyc").write_bytes(b"x")
+    (head / "rslib/data/empty").mkdir()
+    (head / "rslib/machine.py").chmod(0o755)
+    assert not version()["dirty"]
+
+
+@pytest.mark.parametrize("name", ["rslib/machine.py", "rslib/added.py", "data/fashion-mnist/more"])
+def test_a_changed_or_added_file_is_dirty(name, head):
+    with open(head / name, "a") as file:
+        file.write(" ")
+    assert version() == {
+        "commit": rev_parse("HEAD"),
+        "code": rev_parse("HEAD:rslib"),
+        "dirty": True,
+    }
+
+
+def test_a_removed_file_and_a_link_are_dirty(head):
+    (head / "rslib/atomic.py").rename(head / "atomic.py")
+    assert version()["dirty"]
+    (head / "rslib/atomic.py").symlink_to(head / "atomic.py")
+    assert version()["dirty"]
+    (head / "rslib/atomic.py").unlink()
+    shutil.move(head / "atomic.py", head / "rslib/atomic.py")
+    assert not version()["dirty"]
+
+
+@pytest.mark.parametrize("text", [None, "", "commit 123\n", f"commit {'0' * 40}\n"])
+def test_without_a_whole_commit_file_nothing_is_known(text, head):
+    (head / commit.FILE).unlink()
+    if text is not None:
+        (head / commit.FILE).write_text(text)
+    assert version() == {"commit": None, "code": None, "dirty": True}
