@@ -5,6 +5,7 @@ python -m rslib.costs.measure '{"model": "resnet_rs_50", …}' prints one JSON o
 """
 
 import json
+import math
 import os
 import resource
 import subprocess
@@ -38,6 +39,7 @@ VARIANTS = {
     "fp32-compiled": Variant(compiled=True),
     "bf16-compiled": Variant(bf16=True, tf32=True, compiled=True),
 }
+LEAST = 10  # timed steps on a GPU, however long one takes
 RECIPE = Optim(weight_decay=4e-5, peak_rate=1e-3)  # small: the labels are random
 
 
@@ -160,7 +162,10 @@ def timed(step, device, seconds):
     once = repeated(lambda: clocked_on_gpu(step, 1), 1, seconds / 4, at_least=3, at_most=30)
     # gaps between steps only count where steps are short
     many = max(1, min(10, int(0.5 / once[-1])))
-    blocks = repeated(lambda: clocked_on_gpu(step, many), many, seconds, at_least=5, at_most=30)
+    least = max(5, math.ceil(LEAST / many))
+    blocks = repeated(lambda: clocked_on_gpu(step, many), many, seconds, at_least=least, at_most=30)
+    if many == 1:
+        return blocks, blocks  # long steps were each waited for
     single = repeated(lambda: clocked_on_gpu(step, 1), 1, seconds / 4, at_least=5, at_most=100)
     return blocks, single
 

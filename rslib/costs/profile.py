@@ -80,13 +80,20 @@ def measure_all(runs_dir, rows, *, device="auto", variants=(), threads=None, rep
 def known(file):
     """Keys of what need not be measured: recorded, or kept and no worse than a new one would be."""
     dirty = machine.code_version()["dirty"]
-    kept = [one for one in devices.read(file) if dirty or not one["environment"]["dirty"]]
+    kept = [
+        one
+        for one in devices.read(file)
+        if not one.get("miniature") and (dirty or not one["environment"]["dirty"])
+    ]
     return {devices.key(one) for one in [*kept, *devices.read(devices.recorded_file(file))]}
 
 
-def profile(name, resolution, device="auto", variants=(), threads=None):
+def profile(
+    name, resolution, device="auto", variants=(), threads=None, *, seconds=SECONDS, images=None
+):
     """Yield a measurement for each variant, those usual on the device if none is given.
 
+    seconds: of timed steps, of which there are always a few; images: the batch to begin with.
     Raises InputError for what does not exist, and where a process fails for other reasons than
     memory, with its last line.
     """
@@ -94,8 +101,8 @@ def profile(name, resolution, device="auto", variants=(), threads=None):
     device = machine.choose_device(device)
     for variant in chosen(variants, device):
         asked = {"model": name, "resolution": resolution, "device": device, "variant": variant}
-        asked |= {"seconds": SECONDS, "threads": threads or machine.cores()}
-        yield largest_that_fits(asked, BEGIN[device])
+        asked |= {"seconds": seconds, "threads": threads or machine.cores()}
+        yield largest_that_fits(asked, images or BEGIN[device])
 
 
 def chosen(variants, device):

@@ -1,7 +1,11 @@
 """What was measured on devices: one JSON file each, of training steps of many networks. No torch.
 
 While a device is being measured its file lies in ``runs/profile/``; ``record`` brings what is new
-to ``data/results/profile/``, which is committed. A measurement that is there is never replaced.
+to ``data/results/profile/``, which is committed. A measurement that is there is never replaced; at
+most more processes' blocks are added to it.
+
+A measurement is of one process, or of several that measured the same: then ``by_process`` has the
+blocks of each, and ``block_seconds`` all of them.
 """
 
 import json
@@ -60,10 +64,57 @@ def add(file, measurement):
     write(file, [*others, measurement])
 
 
+def by_process(measurement: dict) -> list:
+    """[[seconds a step, of each block], …], a list for each process that has measured."""
+    return measurement.get("by_process", [measurement["block_seconds"]])
+
+
+def add_process(file, measurement):
+    """Put one more process's measurement into a device's file, beside those of the same thing.
+
+    Where that was measured by other code, of another batch, or did not fit, it takes its place.
+    """
+    known = next((one for one in read(file) if key(one) == key(measurement)), None)
+    add(file, merged(known, measurement) if known and alike(known, measurement) else measurement)
+
+
+def alike(one, another):
+    """Are these two measurements of the very same thing?"""
+
+    def about(measurement):
+        environment = measurement["environment"]
+        told = [environment.get(name) for name in ("code", "dirty", "device_name", "torch")]
+        return [*told, measurement["images"], measurement.get("miniature", False)]
+
+    return one["fits"] and another["fits"] and about(one) == about(another)
+
+
+def merged(one: dict, another: dict) -> dict:
+    """A measurement with the blocks and steps of two; all else is as the first one has it."""
+    both = {name: one[name] + another[name] for name in ("block_seconds", "step_seconds")}
+    return one | both | {"by_process": by_process(one) + by_process(another)}
+
+
+def extends(one, known):
+    """Does a measurement hold all processes of a known one, unchanged and in order, and more?"""
+    if not (one["fits"] and known["fits"] and alike(one, known)):
+        return False
+    mine, before = by_process(one), by_process(known)
+    return len(mine) > len(before) and mine[: len(before)] == before
+
+
+def unfit(measurement):
+    """Why a measurement is no evidence, or an empty string."""
+    if measurement.get("miniature"):
+        return "a miniature of it shows that the path works"
+    return "the code was not committed" if measurement["environment"]["dirty"] else ""
+
+
 def record(runs_dir, report=print):
     """Copy what is new in every device's file to data/results; return how many measurements.
 
-    Left out is what no commit's code has measured. Raises InputError if nothing was measured.
+    New is also what `extends` a recorded one. Left out is what is `unfit`. Raises InputError if
+    nothing was measured.
     """
     files = sorted((runs_dir / FOLDER).glob("*.json"))
     if not files:
@@ -71,17 +122,17 @@ def record(runs_dir, report=print):
     new = 0
     for file in files:
         target = recorded_file(file)
-        known = read(target)
-        seen = {key(one) for one in known}
+        known = {key(one): one for one in read(target)}
         for one in read(file):
-            if key(one) in seen:
+            if key(one) in known and not extends(one, known[key(one)]):
                 continue
-            if one["environment"]["dirty"]:
-                report(f"left out {' '.join(map(str, key(one)))}: the code was not committed")
+            if reason := unfit(one):
+                report(f"left out {' '.join(map(str, key(one)))}: {reason}")
                 continue
-            known, new = [*known, one], new + 1
+            known[key(one)] = one
+            new += 1
         if known:
-            write(target, known)
+            write(target, known.values())
             report(f"{target.relative_to(paths.ROOT)} holds {len(known)}")
     return new
 
