@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from waits import Waits
 
 from rslib.config import InputError, Recipe, evolve
 from rslib.data import images
@@ -122,21 +122,6 @@ def test_a_machine_without_a_compiler_is_told_so(monkeypatch):
 
     with pytest.raises(InputError, match=r"nothing can be compiled here "):
         compiling.compiled_is_faster(loss, compiling.compiled(loss), layer, [torch.ones(2, 3)])
-
-
-class Waits(TorchDispatchMode):
-    """Counts what makes a host wait for its GPU: numbers that are read back from tensors."""
-
-    NAMES = ("_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero")
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func.overloadpacket.__name__ in self.NAMES:
-            self.seen.append(str(func))
-        return func(*args, **(kwargs or {}))
 
 
 def test_no_step_waits_for_a_number(task, tmp_path):
