@@ -53,12 +53,12 @@ def lay_out(root):
                 image.save(folder / f"{number}-{photo.name}", quality=98)
 
 
-def ours(root, cache):
-    """Our batches of a folder, without an end."""
-    recipe = evolve(Recipe(), SETTINGS)
+def ours(root, cache, recipe=None, workers=0, device=None):
+    """Our batches of a folder, without an end; device: where they are augmented."""
+    recipe = recipe or evolve(Recipe(), SETTINGS)
     listing = source("folder", str(root), cache, lambda line: None)
     found = open_images(recipe.data, listing, cache, lambda line: None)
-    return iter(train_batches(found, recipe, seed=1))
+    return iter(train_batches(found, recipe, seed=1, workers=workers, device=device))
 
 
 def theirs(root, interpolation):

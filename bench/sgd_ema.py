@@ -38,13 +38,17 @@ def plain_sgd(network):
     )
 
 
-def bench(rounds=20):
-    torch.set_num_threads(1)
-    ours = resnet_rs(50).to(memory_format=torch.channels_last)
+def networks(device):
+    """Four networks of the same weights and gradients: ours, and one for each peer."""
+    ours = resnet_rs(50).to(device=device, memory_format=torch.channels_last)
     for p in ours.parameters():
         p.grad = torch.randn_like(p)
-    timm, newer, ignite = (with_gradients(ours) for _ in range(3))
+    return ours, *(with_gradients(ours) for _ in range(3))
 
+
+def sides(device="cpu"):
+    """{name: a call that takes a step and updates the average}; all are checked to do the same."""
+    ours, timm, newer, ignite = networks(device)
     our_sgd, our_ema = optim.optimizer(ours, SETTINGS), Ema(ours)
     timm_sgd, timm_ema = plain_sgd(timm), ModelEmaV2(timm, decay=0.9999)
     newer_sgd, newer_ema = plain_sgd(newer), ModelEmaV3(newer, decay=0.9999)
@@ -59,7 +63,7 @@ def bench(rounds=20):
 
         return step
 
-    sides = {
+    found = {
         "rslib": both(our_sgd, lambda: our_ema.update(LONG)),
         "SGD, timm ModelEmaV2": both(timm_sgd, lambda: timm_ema.update(timm)),
         "SGD, timm ModelEmaV3": both(newer_sgd, lambda: newer_ema.update(newer)),
@@ -67,17 +71,26 @@ def bench(rounds=20):
             ignite_sgd, lambda: engine.fire_event(Events.ITERATION_COMPLETED)
         ),
     }
-    seconds = interleaved(sides, rounds, warmup=3)
+    for _ in range(3):
+        for step in found.values():
+            step()
     averages = timm_ema.module, newer_ema.module, ignite_ema.ema_model
     for theirs, average in zip((timm, newer, ignite), averages, strict=True):
         for a, b in ((ours, theirs), (our_ema.module, average)):
             same = zip(a.parameters(), b.parameters(), strict=True)
             assert all(torch.allclose(p, q, rtol=0, atol=1e-4) for p, q in same), "other weights"
+    return found
+
+
+def bench(rounds=20):
+    torch.set_num_threads(1)
+    calls = sides()
+    seconds = interleaved(calls, rounds)
     what = "SGD and average of ResNet-RS-50"
     goals = {"SGD, timm ModelEmaV2": "≥ 3"}
     return [
         ratio(what, seconds, "rslib", peer, goals.get(peer, ""))
-        for peer in sides
+        for peer in calls
         if peer != "rslib"
     ]
 

@@ -47,41 +47,50 @@ class OneBatch(Classify):
     """The task as it is, but without a data set: the bench hands over the batch itself."""
 
     def loaders(self, seed, start_step=0):
-        return SimpleNamespace(batch_sampler=SimpleNamespace(steps_per_epoch=1000)), {}
+        return SimpleNamespace(batch_sampler=SimpleNamespace(steps_per_epoch=10**5)), {}
 
 
 def rslib_step(recipe, batch, folder, compiled=False):
-    """The engine's own step, not a copy of it."""
+    """(step, network): the engine's own step, not a copy of it, on the device of the batch.
+
+    step takes another batch on the way, if one is given.
+    """
     task = OneBatch(recipe, SimpleNamespace(classes=range(CLASSES)))
-    run = Run(task, recipe, Path(folder), 0, torch.device("cpu"), print, lambda: False)
+    run = Run(task, recipe, Path(folder), 0, batch[0].device, print, lambda: False)
     run.progress.compiled = compiled
     run.progress.sessions.append({})
     engine = SimpleNamespace(state=SimpleNamespace(iteration=0))
 
-    def step():
+    def step(given=batch):
         engine.state.iteration += 1
-        run.step(engine, [batch])
+        run.step(engine, [given])
 
     return step, run.model
 
 
-def peer_step(model, loss_of, average, batch, *, channels_last=False, compiled=False):
-    """The step of a common training script; average: model -> (object, its update)."""
+def peer_step(model, loss_of, average, batch, *, channels_last=False, compiled=False, amp=False):
+    """The step of a common training script, on the device of the batch; amp: in bfloat16.
+
+    average: model -> its update.
+    """
     (images, labels), kept = batch, torch.contiguous_format
     if channels_last:
         kept = torch.channels_last
-    model = model.to(memory_format=kept).train()
+    device = images.device
+    model = model.to(device=device, memory_format=kept).train()
     update = average(model)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=4e-5
     )
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
     forward = torch.compile(model) if compiled else model
 
     def step():
         optimizer.zero_grad()
         pixels = images.float().sub_(mean).div_(std).contiguous(memory_format=kept)
-        loss_of(forward(pixels), labels).backward()
+        with torch.autocast(device.type, torch.bfloat16, enabled=amp):
+            loss = loss_of(forward(pixels), labels)
+        loss.backward()
         optimizer.step()
         update()
 
@@ -98,8 +107,8 @@ def torch_average(model):
     return lambda: ema.update_parameters(model)
 
 
-def timm_step(batch, **how):
-    model = timm.create_model("resnetrs50", drop_rate=0.25, drop_path_rate=0.0)
+def timm_step(batch, name="resnetrs50", **how):
+    model = timm.create_model(name, drop_rate=0.25, drop_path_rate=0.0)
     return peer_step(model, LabelSmoothingCrossEntropy(0.1), timm_average, batch, **how)
 
 
