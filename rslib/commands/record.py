@@ -5,30 +5,56 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rslib import commands
+from rslib import commands, paths
 from rslib.config import InputError, suggest
 
 HELP = "copy finished runs and measurements to data/results"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", help=f"{', '.join(list(stores())[:-1])} or {list(stores())[-1]}")
+    *most, last = stores()
+    parser.add_argument("what", nargs="?", default="", help=f"{', '.join(most)} or {last}")
     commands.runs_dir(parser, "where they were made")
+    parser.add_argument(
+        "--from",
+        dest="archive",
+        help="what `make gpu` left on another machine: gpu.tar.gz; without a name, all of it",
+    )
 
 
 def stores() -> dict[str, Callable[[Path], int]]:
     """{name: what records it and returns how many were new}: trained studies, and measurements."""
-    from rslib.evidence import devices, released, results
+    from rslib.evidence import archive, devices, released, results
     from rslib.recipes.studies import TRAINED
 
-    trained = {name: partial(results.record, name) for name in TRAINED}
-    return trained | {devices.FOLDER: devices.record, released.FOLDER: released.record}
+    measured = {devices.FOLDER: devices.record, released.FOLDER: released.record}
+    measured[archive.BENCH] = archive.record_benches
+    return {name: partial(results.record, name) for name in TRAINED} | measured
 
 
 def main(options: argparse.Namespace) -> int:
     known = stores()
-    if options.study not in known:
-        raise InputError(f"no study {options.study!r}{suggest(options.study, known)}")
-    new = known[options.study](commands.folder_of_runs(options))
+    if not (options.what or options.archive):
+        raise InputError(f"say what is recorded: {', '.join(known)}")
+    if options.what and options.what not in known:
+        raise InputError(f"no study {options.what!r}{suggest(options.what, known)}")
+    if options.archive and options.runs_dir:
+        raise InputError("--from names an archive, --runs-dir a folder; give one of them")
+    if options.archive:
+        new = from_archive(paths.expanded(options.archive), options.what, known)
+    else:
+        new = known[options.what](commands.folder_of_runs(options))
     print(f"{new} new results")
     return commands.DONE
+
+
+def from_archive(file: Path, what: str, known: dict[str, Callable[[Path], int]]) -> int:
+    """Record what an archive holds of a store, or of all; return how many results were new."""
+    from rslib.evidence import archive
+
+    with archive.unpacked(file) as folder:
+        there = [name for name in known if (folder / name).is_dir()]
+        wanted = [what] if what else there
+        if not wanted:
+            raise InputError(f"{file} holds nothing of {', '.join(known)}")
+        return sum(known[name](folder) for name in wanted)

@@ -21,7 +21,7 @@ from rslib.models import load_timm, resnet_rs
 from rslib.models.resnet import Bottleneck
 from rslib.running import sweep
 from rslib.tasks.classify import Classify
-from rslib.training import compiling, engine, optim
+from rslib.training import checkpoint, compiling, engine, optim
 from rslib.training.ema import Ema
 
 pytestmark = pytest.mark.gpu
@@ -181,7 +181,9 @@ def test_a_run_that_was_stopped_in_mid_epoch_ends_as_one_that_was_not(
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     task = Classify(tiny, task_of(tiny).image_set, device=device if device.type == "cuda" else None)
     ends, calls = {}, itertools.count(1)
-    monkeypatch.setattr(engine, "weights_sha256", lambda *networks: ends.update(new=networks) or "")
+    monkeypatch.setattr(
+        checkpoint, "weights_sha256", lambda *networks: ends.update(new=networks) or ""
+    )
     quiet(task, tmp_path / "whole", device)
     whole = [t.clone() for t in ends.pop("new")[0].parameters()]
     with pytest.raises(engine.Preempted, match="stopped at step 6;"):
