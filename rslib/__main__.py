@@ -14,7 +14,6 @@ CONTENTS = {
     "Use weights": (evaluate, export),
     "Keep and show": (record, render),
 }
-EXIT_CODES = commands.__doc__.split("\n\n")[1]
 
 
 def name_of(command) -> str:
@@ -26,7 +25,7 @@ def contents(prog: str) -> str:
     lines = [__doc__, ""]
     for title, group in CONTENTS.items():
         lines += [title, *(f"  {name_of(command):10} {command.HELP}" for command in group), ""]
-    lines += [f"{prog} COMMAND --help lists a command's options.", EXIT_CODES]
+    lines += [f"{prog} COMMAND --help lists a command's options.", commands.EXIT_CODES]
     return "\n".join(lines)
 
 

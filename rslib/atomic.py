@@ -1,4 +1,4 @@
-"""Files whose name never shows anything but all of their content."""
+"""Write a file so that readers see all of it or none."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
-"""The command line, one file a command: its one-line `HELP`, its `options` and its `main`.
-
-Exit codes: 0 done; 1 bad input; 65 diverged, do not retry; 70 bug;
-75 stopped, or held by another process: give the same command again.
+"""The command line: one file a command, with its one-line `HELP`, its `options` and its `main`; and
+`errors`, what went wrong as one line and an exit code.
 
 May import everything below. Each `main` imports what it needs itself, so that help comes at once.
 """
@@ -15,6 +13,8 @@ from rslib.config import InputError
 
 # 75 is sysexits' "temporary failure": also a run that another process holds is worth another try
 DONE, BAD_INPUT, DIVERGED, BUG, STOPPED = 0, 1, 65, 70, 75
+EXIT_CODES = """Exit codes: 0 done; 1 bad input; 65 diverged, do not retry; 70 bug;
+75 stopped, or held by another process: give the same command again."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -6,33 +6,29 @@ import json
 from rslib import commands
 from rslib.commands import number
 from rslib.config import InputError, suggest
+from rslib.recipes.studies import MEASURED
 
 HELP = "what a network costs: parameters, FLOPs, latency and memory of training"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("model", help=f"such as resnet_rs_50, efficientnet_b0; or all of {', '.join(pages())}")
+    add(
+        "model",
+        help=f"such as resnet_rs_50, efficientnet_b0; or all of {', '.join(MEASURED)}",
+    )
     commands.resolution(parser, "side of the images, pixels")
     commands.device(parser)
     add("--variants", default="", help="fp32, tf32, bf16, …-compiled; with commas")
     add("--threads", type=number, help="CPU threads; default all cores")
     add("--no-latency", action="store_true", help="only count, measure nothing")
-    commands.runs_dir(parser, f"where {' and '.join(pages())} are kept")
+    commands.runs_dir(parser, f"where {', '.join(MEASURED)} are kept")
     commands.as_json(parser, "what was found")
-
-
-def pages() -> list[str]:
-    """Names of the studies whose networks are measured."""
-    from rslib.recipes.studies import MEASURED
-
-    return list(MEASURED)
 
 
 def main(options: argparse.Namespace) -> int:
     from rslib import machine, models
     from rslib.costs import profile
-    from rslib.recipes.studies import MEASURED
 
     threads = commands.whole("threads", options.threads, 1, "give a whole number from 1 on")
     device = machine.choose_device(options.device)
@@ -69,4 +65,4 @@ def main(options: argparse.Namespace) -> int:
 def known() -> list[str]:
     from rslib import models
 
-    return [*pages(), *models.NAMES]
+    return [*MEASURED, *models.NAMES]

@@ -6,6 +6,7 @@ import sys
 
 from rslib import commands
 from rslib.commands import number
+from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.running.params import EXECUTORS, Params
 
 HELP = "train the rows of a study that have no result yet"
@@ -13,7 +14,7 @@ HELP = "train the rows of a study that have no result yet"
 
 def options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("study", help="table1 or figure5")
+    add("study", help=" or ".join(TRAINED))
     add("--scale", default="auto", help="auto, smoke, laptop, gpu or paper")
     add("--epochs", type=number, help="length of the long schedule; the paper's is 350")
     add("--seeds", type=number, default=1, help="runs a row: seeds 1 … n")
@@ -34,14 +35,11 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def row_ids() -> str:
     """Of every study that is trained, for the help."""
-    from rslib.recipes.studies import TRAINED
-
     ids = (f"{s.name}: {','.join(row.id for row in (*s.rows, *s.cells))}" for s in TRAINED.values())
     return "; ".join(ids)
 
 
 def main(options: argparse.Namespace) -> int:
-    from rslib.recipes.studies import STUDIES
     from rslib.report import tables
     from rslib.running import runs, sweep
 

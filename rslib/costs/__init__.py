@@ -1,8 +1,7 @@
 """What a network costs: `counts` (on paper: parameters, FLOPs, activations, the roofline),
 `measure` (one measurement, a process of its own), `profile` (many, kept by device).
 
-May import models, training, recipes, evidence (the store of measurements) and the ground; needs
-nothing of running.
+May import models, training, recipes, evidence (the store of measurements) and the ground.
 """
 
 from rslib.costs.counts import Counts, count, count_recipe, least_seconds

@@ -4,7 +4,7 @@
 `loaders` (training and evaluation batches), `randomness` (the address of every random number);
 `build`, `rate` and `survey` are behind `rslib data`. Rooms: `formats/` and `augment/`.
 
-May import the ground; knows no recipes, models or training.
+May import the ground. It takes a `config.Recipe`, but imports no recipes, models or training.
 """
 
 from rslib.data.augment import RandAugment, eval_crop, random_flip, random_resized_crop

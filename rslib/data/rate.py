@@ -1,4 +1,4 @@
-"""How fast the images of a set can be had, by one core and by all that load at once."""
+"""How fast the images of a set can be loaded, by one core and by all that load at once."""
 
 import time
 

@@ -1,9 +1,11 @@
 """Numbers that are kept, and what they can say.
 
 `results` (runs), `devices` (measured costs) and `released` (others' weights) are stores of JSON
-files; `stats` makes intervals and contrasts of them, `verdicts` says what became of each claim.
+files; `stats` makes intervals and contrasts of them and has the rule for each grade; `verdicts`
+applies both to the claims of a study. `archive` takes in what another machine left.
 
-May import recipes and the ground. Neither torch nor images, so that pages build anywhere.
+May import recipes and the ground but `machine`: neither torch nor images, so that pages build
+anywhere.
 """
 
 from rslib.evidence.stats import Estimate, contrast, holm

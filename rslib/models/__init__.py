@@ -1,4 +1,9 @@
-"""Networks behind one contract: features(x) -> {"c2": …, "c5": …} and forward(x) -> logits."""
+"""Networks behind one contract: features(x) -> {"c2": …, "c5": …} and forward(x) -> logits.
+
+`resnet` (ResNet, -D, SE, -RS), `efficientnet`, `loading` (weights by name, timm's names too).
+
+May import the ground.
+"""
 
 import torch
 from torch import nn

@@ -1,4 +1,11 @@
-"""The paper's tables as data: rows that each carry a recipe and the number the paper printed."""
+"""The paper's tables as data: rows that each carry a recipe and the number the paper printed.
+
+`additive` (Table 1, its rows and claims), `pareto` (Tables 3, 4 and 7), `efficientnet_rs` (Figure
+5), `scales` (the rule that shrinks a recipe to a laptop or one GPU), `studies` (all of them, by
+name).
+
+May import the ground. A `Recipe` itself is defined in `rslib.config`.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

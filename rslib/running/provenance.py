@@ -1,4 +1,4 @@
-"""What a result says about itself: protocol, data, code, machine, and whether it was met again."""
+"""What a result says about itself: protocol, data, code, machine; and if a second run agrees."""
 
 from rslib import config, tasks
 from rslib.evidence import results

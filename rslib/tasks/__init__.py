@@ -1,8 +1,9 @@
 """What can be trained: one file a task, and one entry in `TASKS`.
 
 A task is a class. Its static methods answer what a plan asks before anything is trained: which
-data, at which scale, opened how. Its instances have the five names that the engine knows. Nothing
-above this floor names a task: a recipe does, in its field `task`.
+data to use, at which scale, and how to open it. Its instances have the five names that the engine
+knows. `running` and `report` name no task: a recipe does, in its field `task`. `classify` also has
+the normalisation of images, which `weights` uses.
 
 May import training, data, models, recipes and the ground.
 """

@@ -3,7 +3,7 @@
 `files` (reads safetensors and pickles of tensors, nothing else), `evaluate` (others' weights on
 validation images), `export` (a trained network as ONNX or safetensors).
 
-May import models, data, tasks, training, evidence and the ground; needs nothing of costs.
+May import models, data, tasks, training, recipes, evidence and the ground.
 """
 
 from rslib.weights.files import read

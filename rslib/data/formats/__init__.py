@@ -1,4 +1,5 @@
-"""The layouts in which images lie on disk, and how each is listed without decoding.
+"""The layouts in which images lie on disk, and how each is listed without decoding (CIFAR, which
+is small, is loaded whole).
 
 `folders` (one folder a class), `imagenet` (flat validation, devkit, TFRecords), `cifar`, `tars`,
 `tfrecord`; `shards` and `columns` are what they share: names, labels and places as arrays;
