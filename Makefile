@@ -2,12 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUNS ?= runs
+MINUTES ?= 9
+DEVICE ?= cuda
+OUT ?= runs/gpu
+DATA ?=
 
 .PHONY: help table1 test test-long gpu commit-file render book lock
 
 help:
 	@echo "make table1   train all rows of Table 1 for 30 epochs on the embedded images (minutes)"
 	@echo "make test     every check that CI runs"
+	@echo "make test-long  the checks that take minutes, and \`make gpu\` in miniature on the CPU"
+	@echo "make gpu      what a GPU has to show, in MINUTES=9; with PYTHON=python3 needs no .venv"
+	@echo "make commit-file   name the commit for a copy of the working tree without .git"
 	@echo "make render   bring notebooks and generated pages up to what is recorded"
 	@echo "make book     build the book, in an environment of its own without torch"
 	@echo "make lock     pin the newest versions that work together"
@@ -31,9 +38,22 @@ test: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check
-	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2 -m "not long"
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --nbval notebooks --nbval-current-env \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 -p no:cacheprovider
+
+# GPU tests are skipped above; here they run on the CPU, in the first step of `make gpu`.
+test-long: .venv/.installed
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests/gpu -m long
+	rm -rf "$(RUNS)/miniature"
+	CUDA_VISIBLE_DEVICES= $(BIN)/python bench/gpu.py --device cpu --minutes 6 --out "$(RUNS)/miniature"
+
+# `make gpu` takes the environment of this project, `make gpu PYTHON=python3` the one that is there.
+GPU_PYTHON := $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON))
+
+gpu: $(if $(GPU_PYTHON),,.venv/.installed)
+	$(or $(GPU_PYTHON),$(BIN)/python) bench/gpu.py --minutes $(MINUTES) --out "$(OUT)" \
+	  --device $(DEVICE) --data-dir "$(DATA)"
 
 # What the commit holds, for a copy of the working tree that travels without .git.
 commit-file:

@@ -1,6 +1,6 @@
 """One command for a GPU: is it right, does it work, the headline, the peers, the evidence.
 
-    python bench/gpu.py --minutes 9 --out runs/gpu [--device cuda] [--data-dir FOLDER]
+    python bench/gpu.py --minutes 9 --out runs/gpu [--device cuda] [--data-dir FOLDER] [--steps …]
 
 Every step has its share of the minutes, is a process of its own (`bench/gpu_steps.py`), and writes
 each result as soon as it has it. A second call takes up what is missing. Whatever happens, the
@@ -74,7 +74,11 @@ def options():
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "gpu", help="results")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: miniature")
     parser.add_argument("--data-dir", default="", help="images: train/<class>/ and test/<class>/")
+    parser.add_argument("--steps", default=",".join(SHARES), help="which; default all")
     asked = parser.parse_args()
+    asked.steps = [name for name in SHARES if name in asked.steps.split(",")]
+    if not asked.steps:
+        parser.error(f"--steps names none of {', '.join(SHARES)}")
     if not 0 < asked.minutes < 24 * 60:
         parser.error(f"--minutes is {asked.minutes}; give a number above 0")
     asked.data_dir = asked.data_dir and str(Path(asked.data_dir).expanduser().resolve())
@@ -118,7 +122,7 @@ class Call:
 
     def todo(self):
         """Steps that are due, not complete, and have not failed in this call."""
-        missing = [name for name in SHARES if not self.complete(name)]
+        missing = [name for name in self.asked.steps if not self.complete(name)]
         if missing != ["more"] and self.asked.minutes < 30:
             missing = [name for name in missing if name != "more"]
         return [name for name in missing if name not in self.failed]

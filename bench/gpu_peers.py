@@ -36,10 +36,11 @@ class Sizes:
 
     def __init__(self, miniature):
         self.miniature = miniature
-        self.rounds, self.steps = (3, 1) if miniature else (8, 10)
+        self.rounds, self.steps = (2, 1) if miniature else (8, 10)
         self.side, self.batch = (32, 4) if miniature else (160, 256)
         self.large = (50, 32, 2) if miniature else (350, 256, 64)  # depth, pixels, images
         self.jpegs, self.workers = (8, 0) if miniature else (128, max(1, machine.cores() - 1))
+        self.copies = 4 if miniature else pipeline.COPIES
         self.augmented = 64 if miniature else 1024
 
 
@@ -105,7 +106,7 @@ def timed(device, sizes, sides, steps=None):
     """{side: seconds of one call in each round}; each round is several calls."""
     steps = steps or sizes.steps
     calls = {name: repeated(device, steps)(call) for name, call in sides.items()}
-    found = interleaved(calls, sizes.rounds, warmup=2)
+    found = interleaved(calls, sizes.rounds, warmup=1 if sizes.miniature else 2)
     return {name: [s / steps for s in clocks["wall"]] for name, clocks in found.items()}
 
 
@@ -113,7 +114,8 @@ def steps_of(device, depth, side, images, compiled=False):
     """{"rslib" | "timm, …": one whole training step on the same images}."""
     shown = torch.randint(0, 256, (images, 3, side, side), dtype=torch.uint8, device=device)
     batch = shown, torch.randint(0, train_step.CLASSES, (images,), device=device)
-    how = {"channels_last": True, "amp": True, "compiled": compiled}
+    half = device.type == "cuda"  # as the engine has it
+    how = {"channels_last": True, "amp": half, "compiled": compiled}
     recipe = evolve(train_step.RS, {"model.depth": depth})
     kind = "compiled" if compiled else "channels last"
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +123,7 @@ def steps_of(device, depth, side, images, compiled=False):
     theirs, other = train_step.timm_step(batch, name=f"resnetrs{depth}", **how)
     sizes = {sum(p.numel() for p in model.parameters()) for model in (mine, other)}
     assert len(sizes) == 1, sizes
-    return {"rslib": ours, f"timm, AMP, {kind}": theirs}
+    return {"rslib": ours, f"timm, {'AMP, ' if half else ''}{kind}": theirs}
 
 
 def whole_step(device, sizes, network, goal, compiled=False):
@@ -176,7 +178,7 @@ def from_jpegs(device, sizes):
     batch = shown.to(device), torch.randint(0, 2, (sizes.jpegs,), device=device)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "files")
-        pipeline.lay_out(root)
+        pipeline.lay_out(root, sizes.copies)
         there = device if device.type == "cuda" else None
         stream = pipeline.ours(root, Path(folder), recipe, sizes.workers, there)
         step, _ = train_step.rslib_step(

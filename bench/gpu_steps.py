@@ -61,7 +61,7 @@ def left(asked):
 
 def right(asked):
     """Is what the device computes right? tests/gpu, with the device as it is."""
-    words = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "-m", "gpu", "tests/gpu"]
+    words = ["-m", "pytest", "-vv", "-p", "no:cacheprovider", "-m", "gpu", "tests/gpu"]
     environment = {**os.environ, "RSLIB_TEST_DEVICE": asked.device}
     return subprocess.run([sys.executable, *words], cwd=ROOT, env=environment).returncode
 
@@ -90,7 +90,7 @@ def more(asked):
     from rslib.recipes.efficientnet_rs import slow_networks
 
     if asked.miniature:
-        return measured(asked, [(tiny_pair()[0], "bf16")])
+        return measured(asked, [(tiny_pair()[0], "fp32-nchw")])
     table = pareto.table_7()
     rest = [row for row in table if row not in paired(table)]
     wanted = [(row, v) for v in PRECISIONS for row in (*rest, *slow_networks())]
@@ -126,7 +126,8 @@ def measured(asked, wanted):
         if (row.name, row.resolution, variant) in failed or done(asked, row, variant, number):
             continue
         missing = sum(not done(asked, *item) for item in todo[place:])
-        seconds = min(profile.SECONDS, max(0.5, TIMED_SHARE * left(asked) / missing))
+        most = 0.5 if asked.miniature else profile.SECONDS
+        seconds = min(most, max(0.5, TIMED_SHARE * left(asked) / missing))
         try:
             measure(asked, row, variant, seconds)
         except InputError as error:
@@ -162,8 +163,9 @@ def measure(asked, row, variant, seconds):
     from rslib.costs import profile
     from rslib.evidence import devices
 
-    before, threads = kept(asked).get((row.name, row.resolution, variant)), machine.cores()
-    images = before["images"] if before else 2 if asked.miniature else None
+    before = kept(asked).get((row.name, row.resolution, variant))
+    threads = 1 if asked.miniature else machine.cores()  # two would wait for other work's turns
+    images = before["images"] if before else None
     asked_for = (row.name, row.resolution, asked.device, [variant], threads)
     (one,) = profile.profile(*asked_for, seconds=seconds, images=images)
     if asked.miniature:

@@ -43,9 +43,9 @@ SETTINGS = {
 }
 
 
-def lay_out(root):
+def lay_out(root, copies=COPIES):
     """Photographs as an image folder of two classes, each many times: files, not only pixels."""
-    for number in range(COPIES):
+    for number in range(copies):
         for place, photo in enumerate(sorted((paths.ROOT / "data" / "photos").glob("*.jpg"))):
             folder = root / ("val" if number < 2 else "train") / "ab"[place % 2]
             folder.mkdir(parents=True, exist_ok=True)
