@@ -123,6 +123,8 @@ class Call:
     def todo(self):
         """Steps that are due, not complete, and have not failed in this call."""
         missing = [name for name in self.asked.steps if not self.complete(name)]
+        if self.asked.device == "cpu":  # "more" has the code of "headline"
+            missing = [name for name in missing if name != "more"]
         if missing != ["more"] and self.asked.minutes < 30:
             missing = [name for name in missing if name != "more"]
         return [name for name in missing if name not in self.failed]
@@ -140,7 +142,8 @@ class Call:
         begin, log = time.monotonic(), self.out / "logs" / f"{name}.log"
         code = self.process(name, seconds, log)
         took = time.monotonic() - begin
-        status = {DONE: "complete", LEFT: "left", None: "left"}.get(code, "failed")
+        ended = {DONE: "complete", LEFT: "left", None: "left", -signal.SIGTERM: "left"}
+        status = ended.get(code, "failed")
         why = {"complete": "", "left": "time ran out"}.get(status, f"exit code {code}: {last(log)}")
         if status == "failed":
             self.failed[name] = why

@@ -6,7 +6,6 @@ the file has already, by the same code, are not measured again.
 """
 
 import json
-import os
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -198,7 +197,3 @@ def from_jpegs(device, sizes):
     decoder = "" if check.fast_decoder() else ", decoded by Pillow"
     found[f"from JPEG files{decoder}"] = found.pop("from JPEG files")
     return [row(what, found, f"from JPEG files{decoder}", "synthetic", "≥ 0.9")]
-
-
-if os.environ.get("OMP_NUM_THREADS", "").isdecimal():
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))

@@ -89,8 +89,6 @@ def more(asked):
     from rslib.recipes import pareto
     from rslib.recipes.efficientnet_rs import slow_networks
 
-    if asked.miniature:
-        return measured(asked, [(tiny_pair()[0], "fp32-nchw")])
     table = pareto.table_7()
     rest = [row for row in table if row not in paired(table)]
     wanted = [(row, v) for v in PRECISIONS for row in (*rest, *slow_networks())]
@@ -120,8 +118,7 @@ def measured(asked, wanted):
     from rslib.config import InputError
     from rslib.costs import profile
 
-    failed, processes = [], 1 if asked.step == "more" and asked.miniature else PROCESSES
-    todo = [(row, v, n) for n in range(1, processes + 1) for row, v in wanted]
+    failed, todo = [], [(row, v, n) for n in range(1, PROCESSES + 1) for row, v in wanted]
     for place, (row, variant, number) in enumerate(todo):
         if (row.name, row.resolution, variant) in failed or done(asked, row, variant, number):
             continue
