@@ -5,7 +5,7 @@
 Every step has its share of the minutes, is a process of its own (`bench/gpu_steps.py`), and writes
 each result as soon as it has it. A second call takes up what is missing. Whatever happens, the
 command ends within the minutes, and leaves all results in OUT/gpu.tar.gz, which
-`python -m rslib record` takes. `--device cpu` runs every step in miniature: that shows that the
+`rslib record --from` takes. `--device cpu` runs every step in miniature: that shows that the
 path works, and none of its results can be recorded.
 
 Exit codes: 0 all steps are complete, 1 a step failed, 75 time ran out with things left.
