@@ -76,9 +76,10 @@ def options():
     parser.add_argument("--data-dir", default="", help="images: train/<class>/ and test/<class>/")
     parser.add_argument("--steps", default=",".join(SHARES), help="which; default all")
     asked = parser.parse_args()
-    asked.steps = [name for name in SHARES if name in asked.steps.split(",")]
-    if not asked.steps:
-        parser.error(f"--steps names none of {', '.join(SHARES)}")
+    named = asked.steps.split(",")
+    if unknown := sorted({*named} - {*SHARES}):
+        parser.error(f"--steps names {unknown[0]!r}; choose from {', '.join(SHARES)}")
+    asked.steps = [name for name in SHARES if name in named]
     if not 0 < asked.minutes < 24 * 60:
         parser.error(f"--minutes is {asked.minutes}; give a number above 0")
     asked.data_dir = asked.data_dir and str(Path(asked.data_dir).expanduser().resolve())

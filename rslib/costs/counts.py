@@ -3,6 +3,7 @@
 All of it is counted on the meta device, where tensors have shapes and no values.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -50,6 +51,7 @@ class Counts(NamedTuple):
         return sum(layer.outputs for layer in self.layers)
 
 
+@cache
 def count(name: str, resolution: int) -> Counts:
     """Counts of a published network (`rslib.models.named`) at a resolution in pixels.
 

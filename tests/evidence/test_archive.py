@@ -9,7 +9,7 @@ import pytest
 
 from rslib import paths
 from rslib.config import InputError
-from rslib.evidence import archive
+from rslib.evidence import archive, devices
 
 CLEAN = {
     "schema": 1,
@@ -43,6 +43,19 @@ def test_an_archive_is_a_folder_of_runs_while_it_lasts(tmp_path):
     with archive.unpacked(packed(tmp_path / "gpu.tar.gz", members)) as folder:
         assert (folder / "profile/a.json").read_bytes() == b"{}" and (folder / "table1").is_dir()
     assert not folder.exists()
+
+
+def test_measurements_are_recorded_out_of_an_archive(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    one = {"model": "resnet_rs_50", "resolution": 160, "variant": "fp32", "images": 1}
+    one |= {"fits": False, "free": 1, "total": 1}
+    one["environment"] = {"dirty": False, "device": "cuda", "device_name": "A GPU"}
+    devices.write(tmp_path / "a-gpu.json", [one])
+    members = {"profile/a-gpu.json": (tmp_path / "a-gpu.json").read_bytes()}
+    with archive.unpacked(packed(tmp_path / "gpu.tar.gz", members)) as runs_dir:
+        assert devices.record(runs_dir, lambda line: None) == 1
+    assert devices.recorded() == {"A GPU": [one]}
 
 
 @pytest.mark.parametrize(
