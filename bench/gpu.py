@@ -240,10 +240,10 @@ def archive(files, out):
             content = file.read_bytes()
             if file.suffix == ".log":
                 content = content[-200_000:]
-            size += len(content) + 1024
-            if size > MOST:
+            if size + len(content) + 1024 > MOST:
                 left_out.append(file.name)
                 continue
+            size += len(content) + 1024
             about = tarfile.TarInfo(file.relative_to(out).as_posix())
             about.size, about.mtime = len(content), int(file.stat().st_mtime)
             held.addfile(about, io.BytesIO(content))

@@ -92,7 +92,7 @@ def more(asked):
     table = pareto.table_7()
     rest = [row for row in table if row not in paired(table)]
     wanted = [(row, v) for v in PRECISIONS for row in (*rest, *slow_networks())]
-    shown = {row.name: row for row in paired(table) + table}  # the last side counts of each name
+    shown = {row.name: row for row in table + paired(table)}  # of each name, as in its pair
     return measured(asked, wanted + [(shown[name], "bf16-compiled") for name in COMPILED])
 
 
@@ -120,13 +120,14 @@ def measured(asked, wanted):
 
     failed, todo = [], [(row, v, n) for n in range(1, PROCESSES + 1) for row, v in wanted]
     for place, (row, variant, number) in enumerate(todo):
-        if (row.name, row.resolution, variant) in failed or done(asked, row, variant, number):
+        held = kept(asked)
+        if (row.name, row.resolution, variant) in failed or done(held, row, variant, number):
             continue
-        missing = sum(not done(asked, *item) for item in todo[place:])
+        missing = sum(not done(held, *item) for item in todo[place:])
         most = 0.5 if asked.miniature else profile.SECONDS
         seconds = min(most, max(0.5, TIMED_SHARE * left(asked) / missing))
         try:
-            measure(asked, row, variant, seconds)
+            measure(asked, held, row, variant, seconds)
         except InputError as error:
             failed.append((row.name, row.resolution, variant))
             print(f"{row.label} at {row.resolution} px, {variant}: {error}")
@@ -146,21 +147,21 @@ def kept(asked):
     return {devices.key(one): one for one in found if dirty or not one["environment"]["dirty"]}
 
 
-def done(asked, row, variant, number):
+def done(held, row, variant, number):
     """Have so many processes measured it, or does it not fit at all?"""
     from rslib.evidence import devices
 
-    one = kept(asked).get((row.name, row.resolution, variant))
+    one = held.get((row.name, row.resolution, variant))
     return one is not None and (not one["fits"] or len(devices.by_process(one)) >= number)
 
 
-def measure(asked, row, variant, seconds):
+def measure(asked, held, row, variant, seconds):
     """One process's measurement, added to the device's file."""
     from rslib import machine
     from rslib.costs import profile
     from rslib.evidence import devices
 
-    before = kept(asked).get((row.name, row.resolution, variant))
+    before = held.get((row.name, row.resolution, variant))
     threads = 1 if asked.miniature else machine.cores()  # two would wait for other work's turns
     images = before["images"] if before else None
     asked_for = (row.name, row.resolution, asked.device, [variant], threads)

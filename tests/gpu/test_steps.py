@@ -1,0 +1,70 @@
+"""What `bench/gpu.py` decides without a device: order, shares, what goes into the archive."""
+
+import io
+import sys
+import tarfile
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from rslib import paths
+from rslib.recipes import pareto
+
+sys.path.append(str(paths.ROOT / "bench"))
+
+import gpu
+import gpu_evidence
+import gpu_steps
+
+
+def test_pairs_come_in_their_order_and_each_network_once():
+    table = pareto.table_7()
+    found = [(row.name.split("_", 1)[1], row.resolution) for row in gpu_steps.paired(table)]
+    assert found[:4] == [("rs_350", 256), ("b6", 528), ("rs_420", 320), ("b7", 600)]
+    assert found[4:8] == [("rs_152", 224), ("b5", 456), ("b4", 380), ("rs_270", 256)]
+    assert found[8:] == [("rs_101", 160), ("b2", 260)]
+
+
+def test_the_second_process_waits_for_the_first_round(monkeypatch):
+    rows, held, order = gpu_steps.paired(pareto.table_7())[:2], {}, []
+
+    def measure(asked, kept, row, variant, seconds):
+        order.append(row.name)
+        one = {"fits": row.name != "efficientnet_b6", "block_seconds": [1.0]}
+        one["by_process"] = [[1.0]] * order.count(row.name)
+        held[row.name, row.resolution, variant] = one
+        assert 0.5 <= seconds <= 10
+
+    monkeypatch.setattr(gpu_steps, "kept", lambda asked: dict(held))
+    monkeypatch.setattr(gpu_steps, "measure", measure)
+    asked = SimpleNamespace(miniature=False, until=time.monotonic() + 100)
+    assert gpu_steps.measured(asked, [(row, "fp32") for row in rows]) == gpu_steps.DONE
+    # what does not fit is not tried again
+    assert order == ["resnet_rs_350", "efficientnet_b6", "resnet_rs_350"]
+
+
+@pytest.mark.parametrize(
+    ("found", "count"),
+    [
+        ({1: 10.0, 4: 30.0, 8: 40.0, 12: 40.5}, 8),  # 12 are not worth it
+        ({1: 30.0, 4: 20.0}, 1),
+        ({1: 10.0, 4: 9.0, 8: 20.0}, 8),
+    ],
+)
+def test_as_many_processes_train_as_do_most(found, count):
+    assert gpu_evidence.best(found) == count
+
+
+def test_the_archive_stays_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "MOST", 10_000)
+    files = [tmp_path / name for name in ("a.json", "b.json", "c.log")]
+    for file, size in zip(files, (5_000, 9_000, 2_000), strict=True):
+        file.write_bytes(b"x" * size)
+    with tarfile.open(fileobj=io.BytesIO(gpu.archive(files, tmp_path))) as held:
+        assert held.getnames() == ["a.json", "c.log"]
+
+
+def test_shares_are_those_of_nine_minutes():
+    five = [gpu.SHARES[name] for name in ("right", "works", "headline", "peers", "evidence")]
+    assert five == [45, 20, 150, 60, 240] and sum(five) + 540 * gpu.RESERVE < 540
