@@ -31,11 +31,11 @@ def contents(prog: str) -> str:
 
 def parser() -> commands.Parser:
     prog = "rslib" if Path(sys.argv[0]).stem == "rslib" else "python -m rslib"
-    kept = argparse.RawDescriptionHelpFormatter
-    top = commands.Parser(prog=prog, description=contents(prog), formatter_class=kept)
-    parts = top.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS
-    )
+    kept = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    usage = f"{prog} COMMAND ..."
+    top = commands.Parser(prog=prog, usage=usage, description=contents(prog), **kept)
+    listed = {"metavar": "COMMAND", "help": argparse.SUPPRESS}  # in the contents
+    parts = top.add_subparsers(dest="command", required=True, prog=prog, **listed)
     for command in (command for group in CONTENTS.values() for command in group):
         part = parts.add_parser(name_of(command), description=command.HELP)
         part.set_defaults(main=command.main)

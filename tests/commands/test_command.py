@@ -320,3 +320,12 @@ def test_cuda_without_cuda(capsys, tmp_path):
         pytest.skip("this machine has CUDA")
     assert main([*SMOKE, "--device", "cuda", "--runs-dir", str(tmp_path)]) == 1
     assert "torch finds no CUDA GPU" in capsys.readouterr().err
+
+
+def test_help_is_a_table_of_contents_also_by_the_script():
+    script = os.path.join(os.path.dirname(sys.executable), "rslib")
+    for words, name in (([script], "rslib"), (command(), "python -m rslib")):
+        done = subprocess.run([*words, "--help"], capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.startswith(f"usage: {name} COMMAND ...")
+        for line in ("Train\n  run ", "Measure\n  profile ", "  export ", "75 stopped, or held"):
+            assert line in done.stdout
