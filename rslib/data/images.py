@@ -12,11 +12,11 @@ import torch
 
 from rslib import paths
 from rslib.config import IMAGENET_COUNTS, InputError, sha256, suggest
-from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
+from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of, shown
 from rslib.data.formats import cifar, folders, imagenet, tars
 from rslib.data.formats.columns import Files, Names, Slices
 from rslib.data.formats.remember import remembered
-from rslib.data.splits import lines_of, list_asked, split
+from rslib.data.splits import lines_of, list_asked, refuse_untrained, shares, split
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
 EMBEDDED_SHA256 = {
@@ -94,9 +94,13 @@ def open_images(data, listing, cache_dir=None, report=print):
     # fewer are split in no time
     kept_in = cache_dir if len(train) > CHUNK else None
     chosen = remembered(kept_in, "split", about, lambda: split(train, test, data), report)
+    if line := shares(train, chosen, data, classes):
+        report(shown(line))
     parts = {"train": train, "minival": train, "test": test}
     splits = {name: images.take(chosen[name]) for name, images in parts.items()}
+    before = splits["train"].labels
     splits, content = check(splits, classes, about, cache_dir, report)
+    refuse_untrained(before, splits["train"].labels, classes, "that can be read", "repair some")
     counts = {name: len(images) for name, images in splits.items()}
     manifest = {"classes": len(classes), **counts, "sha256": content}
     if how := str(chosen["minival_by"]):

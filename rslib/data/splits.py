@@ -19,7 +19,8 @@ def split(train, test, data):
     Class-balanced, by a hash of names; how then is "". But where all of ImageNet is asked for, its
     1,024 shards give the first 20 of them: the authors' own minival where Google's script wrote
     them, and as many other images where TFDS did, which how says. Other layouts give the images
-    that `minival.txt` names, if it is there.
+    that `minival.txt` names, if it is there. By hash no class gives more than half of its training
+    images, so that minival may be smaller than asked for: `shares` says so.
     """
     if is_whole(data) and in_shards(train):
         writer = " (TFDS)" if ".tfrecord" in train.items.files[0].name else ""
@@ -111,20 +112,77 @@ def by_hash(train, data):
             f"{len(train)} training images are too few: this scale needs {needed}, of which it "
             f"holds out {data.minival_images} as minival; add images, or choose a smaller scale"
         )
-    return balanced(train, data.minival_images, "minival")
+    return balanced(train, data.minival_images, "minival", halves=True)
 
 
-def balanced(images, count, salt):
+def balanced(images, count, salt, halves=False):
     """Positions of ``count`` images, as even over the classes as they allow, in file order.
 
-    Each class is ordered by the SHA-256 of "<salt>/<name>", then the classes take turns.
+    Each class is ordered by the SHA-256 of "<salt>/<name>", then the classes take turns. halves: no
+    class gives more than half of its images, rounded down; there may then be fewer than ``count``.
     """
     ranks = b"".join(_rank(f"{salt}/{name}") for name in images.names)
     words = np.frombuffer(ranks, dtype=">u8").reshape(-1, 4).T.astype(np.uint64)
     order = np.lexsort((*words[::-1], images.labels))  # sorts by the last key first
     labels = images.labels[order]
     turns = np.arange(len(order)) - np.searchsorted(labels, labels)
-    return np.sort(order[np.lexsort((order, labels, turns))[:count]])
+    chosen = np.lexsort((order, labels, turns))
+    if halves:
+        chosen = chosen[turns[chosen] < np.bincount(labels)[labels[chosen]] // 2]
+    return np.sort(order[chosen[:count]])
+
+
+def shares(train, chosen, data, classes):
+    """In one line, which classes are too small for an even share of what a split takes of them.
+
+    Empty where shares are even, and for a part that is not balanced over the classes. Raises
+    InputError where minival leaves a class nothing to train on.
+    """
+    by_hash = not str(chosen["minival_by"])
+    minival, trained = (each(train.labels[chosen[part]], classes) for part in ("minival", "train"))
+    beside = f"beside minival ({chosen['minival_by']})"
+    if not data.train_images:
+        kept = train.labels[chosen["train"]]
+        refuse_untrained(train.labels, kept, classes, beside, "leave some of them out of minival")
+    if data.minival_images and not minival.sum():
+        raise InputError("no class has two training images, one of them for minival; add images")
+    told = []
+    if len(none := np.flatnonzero(each(train.labels, classes) == 0)):
+        told.append(f"{named(none, classes)} without training images")
+    if by_hash and (uneven(minival) or minival.sum() < data.minival_images):
+        told.append(f"minival has {minival.sum():,} of {data.minival_images:,} images, ")
+        told[-1] += f"{span(minival, classes)}, as no class gives more than half of its own"
+    if 0 < data.train_images < len(classes):
+        told.append(f"training takes {trained.sum():,} images of {len(classes):,} classes")
+    elif data.train_images and uneven(trained):
+        told.append(f"training takes {trained.sum():,} images, {span(trained, classes)}")
+    return f"not all classes have an even share: {'; '.join(told)}" if told else ""
+
+
+def each(labels, classes):
+    """How many images each class has."""
+    return np.bincount(labels, minlength=len(classes))
+
+
+def uneven(counts):
+    return counts.max() - counts.min() > 1
+
+
+def span(counts, classes):
+    least, most = counts.argmin(), counts.argmax()
+    return f"{counts[least]:,} ({classes[least]}) to {counts[most]:,} ({classes[most]}) of a class"
+
+
+def refuse_untrained(before, after, classes, why, remedy):
+    """Raise InputError where a class lost all its training images; before, after: their labels."""
+    lost = np.flatnonzero((each(before, classes) > 0) & (each(after, classes) == 0))
+    if len(lost):
+        raise InputError(f"no training image {why} is left to {named(lost, classes)}; {remedy}")
+
+
+def named(labels, classes):
+    first = ", ".join(str(classes[label]) for label in labels[:5])
+    return f"{len(labels):,} of {len(classes):,} classes ({first}{', …' * (len(labels) > 5)})"
 
 
 def _rank(name):

@@ -8,7 +8,7 @@ import numpy as np
 from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
 
-VERSION = 2  # raised when what is kept, or how it is found, becomes another
+VERSION = 3  # raised when what is kept, or how it is found, becomes another
 KEPT = "kept"  # an array of the others' names
 
 
