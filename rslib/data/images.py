@@ -5,7 +5,7 @@ The manifest's hash covers the content of every image that is used.
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ import torch
 from rslib import paths
 from rslib.config import IMAGENET_COUNTS, InputError, sha256, suggest
 from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of, shown
-from rslib.data.formats import cifar, folders, imagenet, tars
+from rslib.data.formats import cifar, folders, imagenet, parts, tars
 from rslib.data.formats.columns import Files, Names, Slices
 from rslib.data.formats.remember import remembered
 from rslib.data.splits import lines_of, list_asked, refuse_untrained, shares, split
@@ -96,8 +96,8 @@ def open_images(data, listing, cache_dir=None, report=print):
     chosen = remembered(kept_in, "split", about, lambda: split(train, test, data), report)
     if line := shares(train, chosen, data, classes):
         report(shown(line))
-    parts = {"train": train, "minival": train, "test": test}
-    splits = {name: images.take(chosen[name]) for name, images in parts.items()}
+    whole = {"train": train, "minival": train, "test": test}
+    splits = {name: images.take(chosen[name]) for name, images in whole.items()}
     before = splits["train"].labels
     splits, content = check(splits, classes, about, cache_dir, report)
     refuse_untrained(before, splits["train"].labels, classes, "that can be read", "repair some")
@@ -148,7 +148,9 @@ def source(dataset, data_dir="", cache_dir=None, report=print):
         if not data_dir:
             raise InputError("dataset 'folder' needs data_dir: a folder with train/ and val/")
         root = paths.expanded(data_dir)
-        return from_tars(root, cache_dir, report) if tars.sharded(root) else folder(root)
+        if tars.sharded(root):
+            return from_tars(root, cache_dir, report)
+        return folder(root, report=report)
     raise InputError(f"no dataset {dataset!r}{suggest(dataset, DATASETS)}")
 
 
@@ -181,8 +183,8 @@ def embedded():
 
 
 def from_tars(root, cache_dir, report):
-    parts, classes = tars.from_tars(root, cache_dir, report)
-    return Images(*parts["train"]), Images(*parts["val"]), classes
+    found, classes = tars.from_tars(root, cache_dir, report)
+    return Images(*found["train"]), Images(*found["val"]), classes
 
 
 def imagenet_at(root, cache_dir=None, report=print):
@@ -190,12 +192,14 @@ def imagenet_at(root, cache_dir=None, report=print):
     if tars.sharded(root):
         return from_tars(root, cache_dir, report)
     if imagenet.sharded(root):
-        parts, classes = imagenet.from_records(root, cache_dir, report)
-        return Images(*parts["train"]), Images(*parts["val"]), classes
+        found, classes = imagenet.from_records(root, cache_dir, report)
+        return Images(*found["train"]), Images(*found["val"]), classes
     if imagenet.flat(root):
-        train, classes = labelled(root, "train")
-        return train, Images(*imagenet.flat_validation(root, classes)), classes
-    return folder(root, ["val"])
+        train, classes = labelled(root, "train", report)
+        *found, noticed = imagenet.flat_validation(root, classes)
+        tell(noticed, root / "val", report)
+        return train, Images(*found), classes
+    return folder(root, parts.TEST_NAMES[1:], report)
 
 
 def published_cifar(name, root):
@@ -210,30 +214,37 @@ def published_cifar(name, root):
     return *splits, classes
 
 
-def folder(root, test_names=("test", "val")):
-    """``train/<class>/*`` and ``test/<class>/*`` (or ``val/``); class order by sorted name."""
+def folder(root, test_names=parts.TEST_NAMES, report=print):
+    """``train/<class>/*`` and ``test/<class>/*`` (or ``val/`` …); class order by sorted name.
+
+    Of several folders the first is tested on that has the classes of train/. Which one that is, and
+    what is passed over, is reported.
+    """
     if not os.path.isdir(root):
         wrong = "is no folder" if os.path.lexists(root) else "does not exist"
         raise InputError(f"data_dir {root} {wrong}; give a folder with train/ and val/")
-    # ImageNet's own test/ has images without labels, so without class folders
-    test_name = next((name for name in test_names if folders.classes_of(root / name)), None)
-    found = {"train": folders.classes_of(root / "train"), "/ or ".join(test_names): test_name}
-    for part, there in found.items():
-        if not there:
-            raise InputError(f"{root} has no {part}/ with one folder of images for each class")
-    train, classes = labelled(root, "train")
-    test, test_classes = labelled(root, test_name)
-    if len(classes) < 2:
-        raise InputError(f"{root}/train has {len(classes)} class; classification needs two")
-    for part, has, other in (("train", classes, test_classes), (test_name, test_classes, classes)):
-        if only := sorted(set(has) - set(other)):
-            raise InputError(f"{root}: only {part}/ has the classes {only[:5]}; add or remove them")
-    return train, test, classes
+    taken, line = parts.tested_on(root, test_names)
+    if line:
+        report(shown(line))
+    train, classes = labelled(root, "train", report)
+    test, test_classes = labelled(root, taken, report)
+    known = {folders.composed(name): label for label, name in enumerate(classes)}
+    labels = np.array([known[folders.composed(name)] for name in test_classes])[test.labels]
+    return train, replace(test, labels=labels), classes
 
 
-def labelled(root, part):
-    """(images, class names) of ``<root>/<part>/<class>/*``, undecoded."""
+def labelled(root, part, report=print):
+    """(images, class names) of ``<root>/<part>/<class>/*``, undecoded; what is passed over is
+    reported. Instead of val/ there may be validation/ or another of its names."""
+    if part == "val":
+        part = parts.validation(root)
     if not folders.classes_of(root / part):
         raise InputError(f"{root} has no {part}/ with one folder of images for each class")
-    found, classes = folders.tree(root, part)
+    found, classes, noticed = folders.tree(root, part)
+    tell(noticed, root / part, report)
     return Images(*found), classes
+
+
+def tell(noticed, folder, report):
+    for line in noticed.lines(folder):
+        report(shown(line))

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from rslib.config import InputError
 from rslib.data.check import CHUNK, UnreadableImage, decode, opened, shown
-from rslib.data.formats import folders, tars, tfrecord
-from rslib.data.formats.columns import Files, Slices
+from rslib.data.formats import tars, tfrecord
+from rslib.data.formats.columns import Slices
 from rslib.data.splits import balanced
 from rslib.machine import cores
 
@@ -43,8 +43,6 @@ def survey(listing, sample=0, report=print):
             raise InputError(f"there are no {part} images")
         each = np.bincount(images.labels, minlength=len(classes))
         tell(f"{part}: {len(images):,} images, {each.min():,} to {each.max():,} of each class")
-        if isinstance(images.items, Files):
-            tell_of_folders(images, tell)
         if isinstance(images.items, Slices):
             files = images.items.files
             verify = tars.verify if files[0].suffix == ".tar" else tfrecord.verify
@@ -54,16 +52,6 @@ def survey(listing, sample=0, report=print):
         chosen = balanced(images, sample, "check") if sample else np.arange(len(images))
         unreadable += look(images, chosen.tolist(), tell)
     return unreadable
-
-
-def tell_of_folders(images, report):
-    """Say which folder was taken where two could be, and what was not taken of it."""
-    root, part = images.items.root, images.names[0].partition("/")[0]
-    other = {"test": "val", "val": "test"}.get(part)
-    if other and folders.classes_of(root / other):
-        report(f"  these are of {part}/; {other}/ is not looked at")
-    if left := folders.passed_over(root, part):
-        report(f"  passed over: {left}")
 
 
 def look(images, positions, report):

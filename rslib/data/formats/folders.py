@@ -1,7 +1,8 @@
 """Images that are files of their own, in a folder for each class."""
 
 import os
-from collections import Counter
+import unicodedata
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,68 +10,144 @@ from rslib.config import InputError
 from rslib.data.formats.columns import Files, Names
 from rslib.paths import entries
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+RARE = (".jpe", ".jfif", ".jif")  # JPEGs, as browsers and old programs call them
+SUFFIXES = (".jpg", ".jpeg", *RARE, ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+# folders that systems keep for themselves, in small letters; hidden ones need no name here
+SYSTEMS = {
+    *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "@sharebin", "@__thumb"),  # NAS
+    *("#recycle", "#snapshot", "~snapshot", "lost+found"),
+    *("$recycle.bin", "recycler", "system volume information", "found.000"),  # Windows
+    *("__macosx", "network trash folder", "temporary items"),  # macOS
+}
+
+
+class Counted(dict):
+    """{kind: (how many, the first name)}."""
+
+    def add(self, kind, name, more=1):
+        count, first = self.get(kind, (0, name))
+        self[kind] = count + more, min(first, name)
+
+    def __str__(self):
+        """In words, the most frequent first; "" if nothing."""
+        most = sorted(self.items(), key=lambda item: (-item[1][0], item[0]))
+        told = [f"{count:,} {kind} ({first})" for kind, (count, first) in most[:20]]
+        rest = sum(count for _, (count, _) in most[20:])
+        return ", ".join([*told, f"{rest:,} others"] if rest else told)
+
+
+@dataclass
+class Noticed:
+    """What somebody may not expect of a folder: what is passed over in it, and rare suffixes."""
+
+    passed: Counted = field(default_factory=Counted)
+    rare: Counted = field(default_factory=Counted)
+
+    def lines(self, folder):
+        if self.rare:
+            yield f"{folder}: read as JPEG {self.rare}"
+        if self.passed:
+            yield f"{folder}: passed over {self.passed}"
+
+
+def kind_of_other(entry):
+    """What to call an entry that is neither an image nor a folder of some; None for these."""
+    folder, hidden = entry.is_dir(follow_symlinks=False), entry.name[0] == "."
+    if is_systems(entry.name):
+        return f"{entry.name}/" if folder else "hidden files" if hidden else "files of the system"
+    if not folder and entry.is_symlink() and os.path.isdir(entry.path):
+        return "links to folders"
+    called_image = entry.name.lower().endswith(SUFFIXES)
+    if folder and called_image:  # as thumbnails of an image lie in
+        return "folders that are called as images"
+    if folder or called_image:
+        return None
+    return os.path.splitext(entry.name)[1].lower() or "files without a suffix"
+
+
+def is_systems(name):
+    """Is it a name that a system or an editor gives, for what is no image of the data set?"""
+    return name[0] == "." or name.lower() in SYSTEMS
 
 
 def classes_of(folder):
-    """Names of the class folders, in order; hidden ones, as editors make them, are none."""
-    visible = (entry for entry in entries(folder) if entry.name[0] != ".")
+    """Names of the class folders, in order; a system's own, as of trash or thumbnails, are none."""
+    visible = (entry for entry in entries(folder) if not is_systems(entry.name))
     return sorted(entry.name for entry in visible if os.path.isdir(entry.path))
 
 
+def composed(name):
+    """A name as one form of Unicode has it: macOS takes others' é apart into e and an accent."""
+    return unicodedata.normalize("NFC", name)
+
+
 def tree(root, part):
-    """((names, labels, Files), class names) of ``<root>/<part>/<class>/*``, deeper ones too."""
-    classes, counts = classes_of(root / part), []
+    """((names, labels, Files), class names, Noticed) of ``<root>/<part>/<class>/*``, deeper too."""
+    classes, counts, noticed = classes_of(root / part), [], Noticed()
+    refuse_twins(root / part, classes)
+    for entry in entries(root / part):
+        if not os.path.isdir(entry.path):
+            kind = kind_of_other(entry) or "files beside the class folders"
+            noticed.passed.add(kind, entry.name)
+        elif is_systems(entry.name):
+            noticed.passed.add(f"{entry.name}/", entry.name)
 
     def of_each_class():
         for name in classes:
-            rows = below(root, f"{part}/{name}")
+            before = dict(noticed.passed)
+            rows = below(root, f"{part}/{name}", noticed)
             if not rows:
-                raise InputError(f"{root / part / name} holds no image; fill or remove the folder")
+                raise InputError(no_image(root / part / name, before, noticed.passed))
             counts.append(len(rows))
             yield rows
 
     names, files = columns(root, of_each_class())
-    return (names, np.repeat(np.arange(len(classes)), counts), files), classes
+    return (names, np.repeat(np.arange(len(classes)), counts), files), classes, noticed
 
 
-def below(root, folder):
+def no_image(folder, before, after):
+    inside = Counted()
+    for kind, (count, first) in after.items():
+        if more := count - before.get(kind, (0, ""))[0]:
+            inside.add(kind, first, more)
+    held = f", but {inside}" if inside else ""
+    return f"{folder} holds no image{held}; fill or remove the folder"
+
+
+def refuse_twins(folder, classes):
+    """Raise InputError where two class folders have names that look the same."""
+    seen = {}
+    for name in classes:
+        if twin := seen.get(composed(name)):
+            raise InputError(
+                f"{folder} has two folders of one name in two forms of Unicode, {twin!a} and "
+                f"{name!a}; merge them"
+            )
+        seen[composed(name)] = name
+
+
+def below(root, folder, noticed):
     """Sorted [(name, size, time)] of all images in a folder; name: from root on.
 
-    What is hidden, links to folders and other suffixes are passed over, as `passed_over` tells.
+    noticed: told of what is passed over, which is other suffixes, links to folders, what is hidden
+    or a system's own, and folders that are called as images; and of rare suffixes.
     One look at each file: a set is listed at every start, and a million looks take seconds.
     """
     rows, waiting = [], [folder]
     while waiting:
         folder = waiting.pop()
         for entry in entries(root / folder):
-            if entry.name[0] == ".":
-                continue
             name = f"{folder}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
+            if kind := kind_of_other(entry):
+                noticed.passed.add(kind, name.partition("/")[2])
+            elif entry.is_dir(follow_symlinks=False):
                 waiting.append(name)
-            elif entry.name.lower().endswith(SUFFIXES):
+            else:
+                if entry.name.lower().endswith(RARE):
+                    suffix = os.path.splitext(entry.name)[1].lower()
+                    noticed.rare.add(suffix, name.partition("/")[2])
                 rows.append((name, *size_and_time(entry)))
     return sorted(rows)
-
-
-def passed_over(root, part):
-    """What `tree` leaves out below ``<root>/<part>/<class>``, counted in words; "" if nothing."""
-    found, waiting = Counter(), [root / part / name for name in classes_of(root / part)]
-    while waiting:
-        for entry in entries(waiting.pop()):
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if is_folder and entry.name[0] != ".":
-                waiting.append(entry.path)
-            elif is_folder:
-                found["hidden folders"] += 1
-            elif entry.name[0] == ".":
-                found["hidden files"] += 1
-            elif os.path.isdir(entry.path):
-                found["links to folders"] += 1
-            elif not entry.name.lower().endswith(SUFFIXES):
-                found[os.path.splitext(entry.name)[1].lower() or "files without a suffix"] += 1
-    return ", ".join(f"{count:,} {what}" for what, count in found.most_common())
 
 
 def size_and_time(entry):

@@ -30,7 +30,7 @@ def flat(root):
 
 
 def flat_validation(root, classes):
-    """(names, labels, files) of a flat val/, by the devkit's answers.
+    """(names, labels, files, Noticed) of a flat val/, by the devkit's answers.
 
     They are read by torchvision, from meta.bin as it writes it, or from the devkit's archive beside
     val/, where nothing is written: the folder may be read-only. An answer is looked up by the
@@ -47,9 +47,10 @@ def flat_validation(root, classes):
             "first, and fetch the second again"
         ) from error
     known = {name: label for label, name in enumerate(classes)}
-    rows, labels = [], []
-    for row in folders.below(root, "val"):
+    rows, labels, noticed = [], [], folders.Noticed()
+    for row in folders.below(root, "val", noticed):
         if not (match := VALIDATION.fullmatch(row[0].removeprefix("val/"))):
+            noticed.passed.add("of other names than ILSVRC2012_val_…", row[0].removeprefix("val/"))
             continue
         number = int(match[1])
         if not 1 <= number <= len(answers) or answers[number - 1] not in known:
@@ -59,7 +60,7 @@ def flat_validation(root, classes):
         rows.append(row)
         labels.append(known[answers[number - 1]])
     names, files = folders.columns(root, [rows])
-    return names, np.array(labels, dtype=np.int64), files
+    return names, np.array(labels, dtype=np.int64), files, noticed
 
 
 def answers_of(root):
