@@ -17,6 +17,7 @@ from PIL import Image
 
 from rslib.config import InputError, sha256
 from rslib.data.formats.remember import remembered
+from rslib.data.unreadable import UnopenedFile, UnreadableImage, named, refuse_irregular
 from rslib.machine import cores
 
 CHUNK = 10_000  # files decoded between two looks at the clock
@@ -35,7 +36,7 @@ def decode(item):
     them fastest. Raises UnreadableImage.
     """
     content = content_of(item)
-    with named(item):
+    with named(item, begins=content[:64]):
         # TorchCodec has Pillow's pixels without its copies, but turns images as EXIF asks for, and
         # knows no limit
         decode_jpeg = fast_decoder()
@@ -45,7 +46,10 @@ def decode(item):
             return decode_jpeg(content)
         with Image.open(io.BytesIO(content)) as image:
             if image.mode[0] in "IF":
-                raise ValueError(f"mode {image.mode} has no 8-bit channels")
+                raise ValueError(
+                    f"{image.format} of 16 bits a channel or more, mode {image.mode}: convert it "
+                    "to 8 bits"
+                )
             return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
 
 
@@ -85,35 +89,15 @@ def pixels_of_plain_jpeg(content):
     return None
 
 
-class UnreadableImage(InputError):
-    """A file that is no whole image."""
-
-
-class UnopenedFile(UnreadableImage):
-    """A file that the disk, the network or its permissions do not give; another day they may."""
-
-
 @contextmanager
 def opened(item):
     """The image by Pillow, of which only the header is read."""
-    file = item if isinstance(item, Path) else io.BytesIO(content_of(item))
-    with named(item), Image.open(file) as image:
-        yield image
-
-
-@contextmanager
-def named(item, as_what=UnreadableImage):
-    """Decoders raise whatever a broken file leads them to; it becomes UnreadableImage.
-
-    A full memory is no fault of the file: that ends all.
-    """
-    try:
-        yield
-    except Exception as error:
-        name = item if isinstance(item, Path) else f"{item.file} at byte {item.offset}"
-        if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):  # PyTorch's
-            raise InputError(f"memory is full at {name}; free some, or remove it") from error
-        raise as_what(f"{name} cannot be read ({error}); repair or remove it") from error
+    content = None if isinstance(item, Path) else content_of(item)
+    with named(item, begins=content[:64] if content else b""):
+        if content is None:
+            refuse_irregular(item)
+        with Image.open(item if content is None else io.BytesIO(content)) as image:
+            yield image
 
 
 def check(splits, classes, about, cache_dir, report):
@@ -181,6 +165,7 @@ def _is_small(splits):
 def content_of(item):
     """The bytes of a file or a `Slice`. Raises UnopenedFile."""
     with named(item, UnopenedFile):
+        refuse_irregular(item if isinstance(item, Path) else item.file)
         return item.read_bytes() if isinstance(item, Path) else item.read()
 
 
@@ -233,13 +218,31 @@ def _too_many(bad, total):
 def _judge(unreadable, total, report):
     if not unreadable:
         return
-    named = shown(", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else ""))
+    named = shown(with_reasons(unreadable))
     if _too_many([unreadable], total):
         raise InputError(
             f"{len(unreadable)} of {total} images cannot be read (0.1 % is the limit); "
             f"repair or remove: {named}"
         )
     report(f"left out {len(unreadable)} of {total} images that cannot be read: {named}")
+
+
+def with_reasons(unreadable):
+    """The first five files, those of one reason together, and it behind them."""
+    groups = {}
+    for item in unreadable[:5]:
+        groups.setdefault(reason_against(item), []).append(str(item))
+    told = "; ".join(f"{', '.join(files)} ({reason})" for reason, files in groups.items())
+    return told + (", …" if len(unreadable) > 5 else "")
+
+
+def reason_against(item):
+    """Why an image can not be read; "" if it can."""
+    try:
+        decode(item)
+    except UnreadableImage as error:
+        return error.reason
+    return ""
 
 
 def shown(text):

@@ -13,7 +13,7 @@ from PIL.ExifTags import Base
 from tqdm import tqdm
 
 from rslib.config import InputError
-from rslib.data.check import CHUNK, UnreadableImage, decode, opened, shown
+from rslib.data.check import CHUNK, UnreadableImage, decode, opened, reason_against, shown
 from rslib.data.formats import tars, tfrecord
 from rslib.data.formats.columns import Slices
 from rslib.data.splits import balanced
@@ -70,11 +70,12 @@ def look(images, positions, report):
                 found[kind] += 1
                 progress.update()
                 if kind == "unreadable":
-                    bad.append(images.names[position])
+                    bad.append(position)
     listed = ", ".join(f"{count:,} {kind}" for kind, count in found.most_common())
     report(f"  {len(positions):,} decoded: {listed}")
-    for name in bad[:5]:
-        report(f"  can not be read: {name}")
+    for position in bad[:5]:
+        told = f" ({reason})" if (reason := reason_against(images.items[position])) else ""
+        report(f"  can not be read: {images.names[position]}{told}")
     return len(bad)
 
 

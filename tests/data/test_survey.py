@@ -34,7 +34,7 @@ def test_it_says_what_is_there_and_what_is_odd(tree):
     assert (
         "4 JPEG RGB" in said[2] and "1 JPEG CMYK" in said[2] and "1 PNG RGB named .jpg" in said[2]
     )
-    assert said[-1] == "  can not be read: val/dog/2.jpg"
+    assert said[-1].startswith("  can not be read: val/dog/2.jpg (")
 
 
 def test_a_sample_is_balanced(tree):
