@@ -17,7 +17,7 @@ from PIL import Image
 
 from rslib.config import InputError, sha256
 from rslib.data.formats.remember import remembered
-from rslib.data.unreadable import UnopenedFile, UnreadableImage, named, refuse_irregular
+from rslib.data.unreadable import UnopenedFile, UnreadableImage, named, refuse_irregular, shown
 from rslib.machine import cores
 
 CHUNK = 10_000  # files decoded between two looks at the clock
@@ -243,8 +243,3 @@ def reason_against(item):
     except UnreadableImage as error:
         return error.reason
     return ""
-
-
-def shown(text):
-    """Text that any output takes: bytes of a name that are no UTF-8 are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()

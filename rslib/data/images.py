@@ -12,11 +12,12 @@ import torch
 
 from rslib import paths
 from rslib.config import IMAGENET_COUNTS, InputError, sha256, suggest
-from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of, shown
+from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
 from rslib.data.formats import cifar, folders, imagenet, parts, tars
 from rslib.data.formats.columns import Files, Names, Slices
 from rslib.data.formats.remember import remembered
 from rslib.data.splits import lines_of, list_asked, refuse_untrained, shares, split
+from rslib.data.unreadable import shown
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
 EMBEDDED_SHA256 = {

@@ -13,10 +13,11 @@ from PIL.ExifTags import Base
 from tqdm import tqdm
 
 from rslib.config import InputError
-from rslib.data.check import CHUNK, UnreadableImage, decode, opened, reason_against, shown
+from rslib.data.check import CHUNK, decode, opened, reason_against
 from rslib.data.formats import tars, tfrecord
 from rslib.data.formats.columns import Slices
 from rslib.data.splits import balanced
+from rslib.data.unreadable import UnreadableImage, shown
 from rslib.machine import cores
 
 FORMATS = Image.registered_extensions()  # {".jpg": "JPEG", …}; phones' JPEGs may be MPO

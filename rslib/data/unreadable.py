@@ -79,3 +79,8 @@ def refuse_irregular(file):
     if not stat.S_ISREG(mode):
         kind = next((what for is_it, what in IRREGULAR if is_it(mode)), "something else")
         raise OSError(errno.EINVAL, f"{kind}, no regular file")
+
+
+def shown(text):
+    """Text that any output takes: bytes of a name that are no UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()

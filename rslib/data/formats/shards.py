@@ -11,6 +11,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.data.formats.columns import Names, Slices, stamp
 from rslib.data.formats.remember import remembered
+from rslib.data.unreadable import shown
 
 PARTS = {"train": ("train",), "val": ("validation", "val")}  # and how they are called in names
 
@@ -51,21 +52,24 @@ def numbered(root, part, suffix=""):
     return []
 
 
-def index(part, files, entries, cache_dir, report):
+def index(part, files, entries, cache_dir, report, passed=""):
     """((names, labels, Slices), {synset: label}) of a part's shards, in their order.
 
     entries: gives the `Entry`s of a shard. It is called once; the outcome is remembered in
-    cache_dir, by the names, sizes and times of the files. Raises InputError.
+    cache_dir, by the names, sizes and times of the files. passed: says, once the shards are listed,
+    what was passed over in them; that is remembered and reported too. Raises InputError.
     """
     about = [part, [stamp(file) for file in files]]
-    look = partial(listed, part, files, entries, cache_dir, report)
+    look = partial(listed, part, files, entries, cache_dir, report, passed)
     held = remembered(cache_dir, "index", about, look, report)
+    if left := str(held["passed"]):
+        report(shown(f"{files[0].parent}, {part}: passed over {left}"))
     names = Names(held["text"], held["names"])
     columns = names, held["labels"], Slices(files, held["where"])
     return columns, dict(zip(held["synsets"].tolist(), held["numbers"].tolist(), strict=True))
 
 
-def listed(part, files, entries, cache_dir, report):
+def listed(part, files, entries, cache_dir, report, passed):
     kept = "; the outcome is remembered" if cache_dir else ""
     report(f"listing {len(files)} shards of {part}{kept}")
     names, numbers, synsets = [], [], {}
@@ -78,6 +82,7 @@ def listed(part, files, entries, cache_dir, report):
                 raise InputError(f"{file}: {entry.synset} has labels {known} and others")
     names, numbers = Names.of(names), np.array(numbers, dtype=np.int64).reshape(-1, 4)
     return {
+        "passed": np.array(shown(str(passed))),
         "text": names.text,
         "names": names.where,
         "labels": numbers[:, 0].copy(),

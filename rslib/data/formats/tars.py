@@ -1,5 +1,6 @@
 """Images in tar files, as WebDataset has them: ``<key>.jpg``, ``<key>.cls``, the label, and
-``<key>.txt``, the image's name, in turn; without one its key is its name.
+``<key>.txt``, the image's name, in turn; without one its key is its name. Folders that have members
+of their own are passed over, as `tar` writes them, and what systems add, as macOS does, is told.
 
 Beside them lies manifest.json, which names the classes. `rslib.data.build` writes such a folder.
 """
@@ -7,16 +8,18 @@ Beside them lies manifest.json, which names the classes. `rslib.data.build` writ
 import hashlib
 import json
 import tarfile
+from functools import partial
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from rslib.config import InputError
+from rslib.data.formats import folders
 from rslib.data.formats.columns import Slices
+from rslib.data.formats.folders import Counted
 from rslib.data.formats.shards import PARTS, Entry, index, numbered
 
 MANIFEST = "manifest.json"
-IMAGES = (".jpg", ".jpeg", ".png")
 
 
 def sharded(root):
@@ -28,13 +31,15 @@ def sharded(root):
 def from_tars(root, cache_dir=None, report=print):
     """{part: (names, labels, Slices)} and the class names. Raises InputError.
 
-    A tar that holds anything but plain files below itself is refused whole.
+    A tar that holds anything but plain files and folders below itself is refused whole.
     """
     files = sharded(root)
     classes, counts, _ = manifest_of(root)
     parts = {}
     for part, shards in files.items():
-        parts[part], _ = index(part, shards, members, cache_dir, report)
+        passed = Counted()
+        look = partial(members, passed=passed)
+        parts[part], _ = index(part, shards, look, cache_dir, report, passed)
         names, labels, places = parts[part]
         if len(labels) != counts.get(part):
             raise InputError(
@@ -100,33 +105,53 @@ def sha256_of(file):
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def members(file):
-    """The `Entry`s of a tar, in its order."""
+def members(file, passed=None):
+    """The `Entry`s of a tar, in its order. passed: a `Counted`, told of what is no part of them."""
+    passed = Counted() if passed is None else passed
     images, labels, names = {}, {}, {}
     try:
         with tarfile.open(file, "r:") as opened:
             for member in opened:
-                path = PurePosixPath(member.name)
-                plain = member.isreg() and not member.issparse() and path.name
-                if not plain or path.is_absolute() or ".." in path.parts:
-                    raise InputError(f"{file} is refused: {member.name!r} is no plain file in it")
+                path = below(member, file)
+                suffix = path.suffix.lower()
+                if member.isdir():
+                    continue
+                if others := [name for name in path.parts if folders.is_systems(name)]:
+                    resource = others[0].startswith("._")
+                    passed.add(
+                        "._ files of macOS" if resource else others[0], f"{file.name}/{path}"
+                    )
+                    continue
                 key = str(path.with_suffix(""))
-                if path.suffix.lower() in IMAGES and key in images:
+                if suffix in folders.SUFFIXES and key in images:
                     raise InputError(f"{file} has two images of the name {key}")
-                if path.suffix.lower() in IMAGES:
+                if suffix in folders.SUFFIXES:
                     images[key] = member.offset_data, member.size
-                elif path.suffix == ".cls":
+                elif suffix == ".cls":
                     labels[key] = label_of(opened.extractfile(member).read(20), file, key)
-                elif path.suffix == ".txt":
+                elif suffix == ".txt":
                     content = opened.extractfile(member).read(4096)
                     names[key] = content.decode("utf-8", "surrogateescape")
+                else:
+                    passed.add(suffix or "files without a suffix", f"{file.name}/{path}")
         size = file.stat().st_size
     except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{file} is no whole tar ({error}); build it again") from error
     for key, (offset, length) in images.items():
         if key not in labels or offset + length > size:
             raise InputError(f"{file}: {key} has no label, or is not whole; build it again")
+    for key in labels.keys() - images.keys():
+        passed.add("labels without an image", f"{file.name}/{key}.cls")
     return [Entry(names.get(key, key), labels[key], *place) for key, place in images.items()]
+
+
+def below(member, file):
+    """A member's path, without ``./``. Raises InputError where it could lead elsewhere."""
+    path = PurePosixPath(member.name)
+    plain = member.isdir() or (member.isreg() and not member.issparse() and path.name)
+    if not plain or path.is_absolute() or ".." in path.parts:
+        raise InputError(f"{file} is refused: {member.name!r} is no plain file in it")
+    return path
 
 
 def label_of(content, file, key):

@@ -17,6 +17,12 @@ def plain(name, content=b"1"):
     return member, io.BytesIO(content)
 
 
+def folder(name):
+    member = tarfile.TarInfo(name)
+    member.type = tarfile.DIRTYPE
+    return member, None
+
+
 def sparse():
     """One of 3 bytes of which a gigabyte would be read, as GNU's tar writes holes."""
     member = tarfile.TarInfo("a.jpg")
@@ -37,12 +43,26 @@ def special(kind):
         plain("../a.jpg"),
         plain("/a.jpg"),
         plain("."),
+        folder("../"),
+        folder("/etc"),
+        folder("a/../.."),
         sparse(),
         special(tarfile.SYMTYPE),
         special(tarfile.LNKTYPE),
         special(tarfile.CHRTYPE),
     ],
-    ids=["parent", "absolute", "dot", "sparse", "symlink", "hardlink", "device"],
+    ids=[
+        "parent",
+        "absolute",
+        "dot",
+        "folder above",
+        "absolute folder",
+        "out of a folder",
+        "sparse",
+        "symlink",
+        "hardlink",
+        "device",
+    ],
 )
 def test_a_tar_with_anything_but_plain_files_is_refused_whole(bad, tmp_path):
     with tarfile.open(tmp_path / "train-0-of-1.tar", "w") as archive:
@@ -110,3 +130,68 @@ def test_a_label_that_is_no_number_of_a_class_is_named(tmp_path):
             archive.addfile(*plain("a.cls", label))
         with pytest.raises(InputError, match="the label of a is no number"):
             tars.members(tmp_path / "train-0-of-1.tar")
+
+
+def of_tar(root, prefix="", before=(), kind=tarfile.GNU_FORMAT, suffix="jpg"):
+    """A folder of two tars of two classes as a `tar` writes them. before: members."""
+    root.mkdir()
+    for part, count in (("train", 4), ("val", 2)):
+        with tarfile.open(root / f"{part}-0-of-1.tar", "w", format=kind) as archive:
+            for member in before:
+                archive.addfile(member[0], member[1] and io.BytesIO(member[1].getvalue()))
+            for k in range(count):
+                archive.addfile(*plain(f"{prefix}{k:03d}.{suffix}", b"P6 1 1 255\n" + bytes(3)))
+                archive.addfile(*plain(f"{prefix}{k:03d}.cls", b"%d\n" % (k % 2)))
+    held = {"classes": ["cat", "dog"], "counts": {"train": 4, "val": 2}}
+    (root / "manifest.json").write_text(json.dumps(held))
+    return root
+
+
+FORK = b"\0\5\x16\7" + bytes(99)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
+@pytest.mark.parametrize(
+    ("prefix", "before", "told"),
+    [
+        ("./", [folder("./")], ""),
+        ("", [folder(".")], ""),
+        ("set/", [folder("set"), folder("set/empty")], ""),
+        ("./a/b/", [folder("./a"), folder("./a/b")], ""),
+        ("é/", [folder("é")], ""),
+        ("", [plain("._000.jpg", FORK), plain("._000.cls", FORK)], "2 ._ files of macOS"),
+        ("./", [folder("./"), plain("./._.", FORK), plain("./.DS_Store")], "1 .DS_Store"),
+        ("", [plain("__MACOSX/._000.jpg", FORK)], "1 __MACOSX"),
+        ("", [plain("000.json"), plain("001.json")], "2 .json"),
+        ("", [plain("zzz.cls")], "1 labels without an image"),
+    ],
+)
+def test_tars_of_tar_and_of_macos_are_read(prefix, before, told, kind, tmp_path):
+    root = of_tar(tmp_path / "set", prefix, before, kind)
+    for cache in (None, tmp_path / "cache", tmp_path / "cache"):
+        said = []
+        train, test, classes = images.source("folder", str(root), cache, said.append)
+        assert list(train.names) == [f"train/{prefix.removeprefix('./')}{k:03d}" for k in range(4)]
+        assert (train.labels.tolist(), len(test), classes) == ([0, 1, 0, 1], 2, ["cat", "dog"])
+        passed = [line for line in said if "passed over" in line]
+        assert len(passed) == 2 * bool(told) and all(told in line for line in passed)
+
+
+def test_pax_headers_name_the_members(tmp_path):
+    """Longer names than the old header takes, and one header for all of them."""
+    prefix = "long/" * 60
+    root = of_tar(tmp_path / "set", prefix, kind=tarfile.PAX_FORMAT)
+    with tarfile.open(root / "val-0-of-1.tar", "w", pax_headers={"comment": "all"}) as archive:
+        for k in range(2):
+            member, content = plain(f"{k}.jpg", b"x")
+            member.pax_headers = {"mtime": "1.5", "SCHILY.xattr.user": "ü"}
+            archive.addfile(member, content)
+            archive.addfile(*plain(f"{k}.cls", b"1"))
+    train, test, _ = images.source("folder", str(root), None, str)
+    assert train.names[0] == f"train/{prefix}000" and list(test.names) == ["val/0", "val/1"]
+
+
+@pytest.mark.parametrize("suffix", ["JPG", "jpe", "jfif", "png", "webp"])
+def test_images_in_tars_have_any_suffix_that_files_have(suffix, tmp_path):
+    root = of_tar(tmp_path / "set", suffix=suffix)
+    assert len(images.source("folder", str(root), None, str)[0]) == 4
