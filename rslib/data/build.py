@@ -21,6 +21,7 @@ from PIL import Image
 
 from rslib.atomic import write_atomically
 from rslib.config import InputError, sha256
+from rslib.data.augment.crops import padding, tf1_window
 from rslib.data.check import check
 from rslib.data.formats.columns import Slices
 from rslib.data.formats.tars import MANIFEST, sha256_of
@@ -28,6 +29,7 @@ from rslib.data.splits import LIST, lines_of, list_beside
 from rslib.machine import cores
 
 QUALITY = 90
+SIDES = {"train": "side", "val": "test_side"}  # of each part, as manifest.json calls them
 EACH = 1_000  # images a shard, or somewhat fewer
 BEGUN = "building.json"  # as manifest.json, with those shards that are written so far
 DRAFT = re.compile(
@@ -38,7 +40,8 @@ DRAFT = re.compile(
 def build(listing, out, side, report=print, cache_dir=None):
     """Write training and test images, the shorter side as `side` pixels, to tars below out.
 
-    listing: of `rslib.data.images.source`. Smaller images keep their size. Training images are
+    listing: of `rslib.data.images.source`. Test images are larger by what evaluation crops away, so
+    that `side` pixels remain of them. Smaller images keep their size. Training images are
     shuffled, the same way always, so that every shard holds a bit of everything. All are decoded
     once before: a few that cannot be read are left out, as in training. That is remembered in
     cache_dir. Returns the manifest: classes, side, quality, counts of what was written, and each
@@ -46,7 +49,7 @@ def build(listing, out, side, report=print, cache_dir=None):
     written then stays, and counts when the command is given again.
     """
     train, _, classes = listing
-    about = {"classes": classes, "side": side, "quality": QUALITY}
+    about = {"classes": classes, "side": side, "test_side": test_side(side), "quality": QUALITY}
     out = Path(out)
     refuse_own(listing, out)
     with told(out):
@@ -74,7 +77,7 @@ def written(readable, listed, about, out, report):
     for part, images in readable.items():
         for file, positions in planned(part, len(images), out):
             if not file.exists() or sha256_of(file) != noted.get(file.name):
-                noted[file.name] = write(file, images, positions, about["side"])
+                noted[file.name] = write(file, images, positions, about[SIDES[part]])
                 report(f"wrote {file.name}")
                 note(out, BEGUN, about, noted)
             shards[file.name] = noted[file.name]
@@ -188,6 +191,13 @@ def write(file, images, positions, side):
         content = packed(images, positions, shrunk)
     write_atomically(file, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def test_side(side):
+    """The shorter side of which evaluation at `side` pixels crops as many, and enlarges none."""
+    larger = side + padding(side)
+    # TF1 truncates: a pixel more where it would crop one less than `side`
+    return larger + (tf1_window((larger, larger), side)[2] < side)
 
 
 def shrink(pixels, side):

@@ -20,6 +20,7 @@ from rslib.data.splits import lines_of, list_asked, refuse_untrained, shares, sp
 from rslib.data.unreadable import shown
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
+STORED = ("fashion-mnist", *cifar.READERS)  # at the network's size: evaluation shows them whole
 EMBEDDED_SHA256 = {
     "train_images": "07f278b37f989aac890c8362b8fa9ea0efd1a58669095cdd338fa021f2df6572",
     "train_labels": "f1a0e71b55d2ff49c4665828dffd0fb6e9a2872b31127cbcdc18bfc2b3f41217",

@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from rslib.config import Data, InputError
 from rslib.data.augment import RandAugment, batched, eval_crop, random_flip, random_resized_crop
-from rslib.data.images import Images
+from rslib.data.images import STORED, Images
 from rslib.data.randomness import generator
 
 
@@ -39,14 +39,18 @@ class TrainView(Dataset):
 
 @dataclass(frozen=True)
 class EvalView(Dataset):
+    """Images as evaluation shows them. stored: as in `eval_crop`."""
+
     images: Images
     side: int
+    stored: bool = False
 
     def __len__(self):
         return len(self.images)
 
     def __getitem__(self, index):
-        return eval_crop(self.images.image(index), self.side), self.images.labels[index]
+        shown = eval_crop(self.images.image(index), self.side, self.stored)
+        return shown, self.images.labels[index]
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,6 @@ def is_gpu(device):
 
 def eval_batches(images, data, *, workers=0, device=None):
     """A DataLoader over a split in its own order, nothing left out."""
-    view = EvalView(images, data.resolution)
+    view = EvalView(images, data.resolution, stored=data.dataset in STORED)
     workers = 0 if images.in_memory else workers  # there is nothing to decode
     return DataLoader(view, batch_size=250, num_workers=workers, pin_memory=is_gpu(device))

@@ -16,6 +16,7 @@ from PIL import Image
 
 from rslib.config import InputError, Recipe, evolve
 from rslib.data import build, check, images, splits
+from rslib.data.augment.crops import tf1_window
 from rslib.data.formats import tars
 
 SIDE = 24
@@ -31,10 +32,19 @@ def test_what_is_built_can_be_opened_like_any_folder(built, listing, tmp_path):
     original = listing[1]
     for i in range(4):
         assert test.labels[i] == original.labels[i]
-        assert min(test.image(i).shape[1:]) == min(SIDE, *original.image(i).shape[1:])
+        assert min(test.image(i).shape[1:]) == min(27, *original.image(i).shape[1:])
+    assert all(min(train.image(i).shape[1:]) <= SIDE for i in range(14))
     data = {"data.dataset": "folder", "data.minival_images": 4}
     found = images.open_images(evolve(Recipe(), data).data, (train, test, classes))
     assert [len(s) for s in (found.train, found.minival, found.test)] == [10, 4, 4]
+
+
+def test_built_test_images_keep_what_evaluation_needs():
+    """The square that is cut out of them has the side that was asked for: nothing is enlarged."""
+    for side in range(1, 700):
+        stored = build.test_side(side)
+        assert tf1_window((stored, stored), side)[2] == side
+        assert 0 <= stored - round(side / 0.875) <= 1
 
 
 def test_training_images_are_shuffled_into_the_shards(built):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
@@ -82,16 +83,36 @@ def random_flip(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     return image.flip(-1) if torch.rand((), generator=generator).item() < 0.5 else image
 
 
-def eval_crop(image: torch.Tensor, side: int) -> torch.Tensor:
-    """Centre square of 0.875 min(H, W) of a uint8 (3, H, W), then resized to (3, side, side).
+def eval_crop(image: torch.Tensor, side: int, stored: bool = False) -> torch.Tensor:
+    """Centre square of about 0.875 min(H, W) of a uint8 (3, H, W), resized to (3, side, side).
 
-    An image that already has shape (3, side, side) is returned as it is, without a crop.
+    The square is TF1's, by which the authors evaluate. stored: the image is of a data set that is
+    stored at a network's size, as Fashion-MNIST and CIFAR here; at that side it is returned as it
+    is, as a crop would discard nearly a quarter, and at others its square is rounded. That is for
+    the data set to say: an image of a folder is cropped whatever its size.
     """
     check_image(image, side)
-    # data sets of small images are shown whole: a crop would discard nearly a quarter
+    if not stored:
+        return resized(image, tf1_window(image.shape[1:], side), side)  # first crop, then resize
     if image.shape[1:] == (side, side):
         return image
-    return resized(image, centre_window(image.shape[1:]), side)  # first crop, then resize: TF1
+    return resized(image, centre_window(image.shape[1:]), side)
+
+
+def tf1_window(size: Sequence[int], side: int) -> Window:
+    """Top, left, height and width of the centre square out of `size` = (H, W) as TF1 takes it.
+
+    Its side is min(H, W) · side / (side + padding) in float32, truncated: a pixel or two less than
+    0.875 min(H, W) where 7 does not divide the side.
+    """
+    share = np.float32(side / (side + padding(side)))
+    square = max(1, int(share * np.float32(min(size))))
+    return (size[0] - square + 1) // 2, (size[1] - square + 1) // 2, square, square
+
+
+def padding(side: int) -> int:
+    """By how much the shorter side exceeds the square of `side` pixels that is cut out of it."""
+    return round(side * (1 / 0.875 - 1))
 
 
 def check_image(image: torch.Tensor, side: int = 1) -> None:

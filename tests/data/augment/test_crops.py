@@ -10,13 +10,18 @@ import torch
 from pictures import from_pillow, picture, seeded, to_pillow
 from PIL import Image
 
+from rslib.config import Recipe, evolve
 from rslib.data.augment import (
     RandAugment,
     eval_crop,
     random_flip,
     random_resized_crop,
     random_window,
+    resized,
 )
+from rslib.data.augment.crops import tf1_window
+from rslib.data.images import Images
+from rslib.data.loaders import eval_batches
 
 
 def assert_close(image, pillow):
@@ -85,19 +90,68 @@ def test_random_flip_is_fair_and_horizontal():
     assert torch.equal(image, before)
 
 
-def test_eval_crop_at_size_is_the_image_itself():
+def of_tf1(height, width, image_size):
+    """offset_height, offset_width and size of `_decode_and_center_crop`, resnet_preprocessing.py of
+    TensorFlow's TPU models, in the numbers of TF1: a Python float takes the tensor's float32."""
+    crop_padding = round(image_size * (1 / 0.875 - 1))
+    share = np.array(image_size / (image_size + crop_padding)).astype(np.float32)
+    product = np.multiply(share, np.array(min(height, width)).astype(np.float32), dtype=np.float32)
+    padded_center_crop_size = product.astype(np.int32)  # tf.cast truncates
+    offset_height = ((height - padded_center_crop_size) + 1) // 2
+    offset_width = ((width - padded_center_crop_size) + 1) // 2
+    return offset_height, offset_width, padded_center_crop_size, padded_center_crop_size
+
+
+@pytest.mark.parametrize("side", [24, 128, 160, 192, 224, 256, 288, 320, 331, 456])
+def test_the_square_of_evaluation_is_tf1s(side):
+    sizes = [(length, length + extra) for length in range(20, 900) for extra in (0, 1, 131)]
+    for height, width in (*sizes, *(size[::-1] for size in sizes)):
+        assert tf1_window((height, width), side) == of_tf1(height, width, side)
+
+
+def test_it_is_not_the_rounded_one():
+    apart = [tf1_window((k, k), 160)[2] - round(0.875 * k) for k in range(32, 600)]
+    assert {*apart} == {0, -1} and np.mean(np.array(apart) < 0) > 0.4
+
+
+def test_an_image_is_cropped_whatever_its_size():
+    """One of the network's size as its neighbours of a pixel more or less."""
+    pixels = torch.from_numpy(picture(65, 65))
+    for size in (63, 64, 65):
+        image = pixels[:, :size, :size].contiguous()
+        top, left, height, width = of_tf1(size, size, 64)
+        assert height < 0.9 * size
+        expected = resized(image, (top, left, height, width), 64)
+        assert torch.equal(eval_crop(image, 64), expected)
+
+
+def test_what_is_stored_at_a_size_is_shown_whole_there_alone():
     image = torch.from_numpy(picture(32, 32))
-    assert eval_crop(image, 32) is image
+    assert eval_crop(image, 32, stored=True) is image
+    for side in (24, 28, 30):  # as recorded runs saw it
+        expected = resized(image, (2, 2, 28, 28), side)
+        assert torch.equal(eval_crop(image, side, stored=True), expected)
 
 
 @pytest.mark.parametrize("size, side", [((160, 120), 64), ((47, 33), 32), ((64, 64), 96)])
 def test_eval_crop_crops_first_and_resizes_second(size, side):
     pixels = picture(*size)
-    crop = round(0.875 * min(size))
-    top, left = ((length - crop + 1) // 2 for length in size)
+    top, left, crop, _ = of_tf1(*size, side)
     window = to_pillow(pixels).crop((left, top, left + crop, top + crop))
     theirs = from_pillow(window.resize((side, side), Image.Resampling.BICUBIC))
     assert_close(eval_crop(torch.from_numpy(pixels), side), theirs)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "whole"),
+    [("fashion-mnist", True), ("cifar10", True), ("cifar100", True), ("folder", False)],
+)
+def test_the_data_set_says_whether_images_are_shown_whole(dataset, whole):
+    items = [torch.from_numpy(picture(32, 32, seed=k)) for k in range(3)]
+    found = Images(["a", "b", "c"], np.arange(3), items)
+    data = evolve(Recipe(), {"data.dataset": dataset, "data.resolution": 32}).data
+    ((shown, _),) = eval_batches(found, data)
+    assert torch.equal(shown, torch.stack(items)) == whole
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
