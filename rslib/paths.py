@@ -54,9 +54,19 @@ def runs_dir(given: str = "") -> Path:
 
 
 def data_root(given: str = "") -> Path | None:
-    """Folder of data sets: the one given, else $RSLIB_DATA; None without either."""
-    named = given or os.environ.get("RSLIB_DATA")
-    return expanded(named) if named else None
+    """Folder of data sets: the one given, else $RSLIB_DATA; None without either.
+
+    Raises InputError where RSLIB_DATA is asked and names no folder.
+    """
+    if given:
+        return expanded(given)
+    if not (named := os.environ.get("RSLIB_DATA")):
+        return None
+    root = expanded(named)
+    if not os.path.isdir(root):
+        wrong = "is no folder" if os.path.lexists(root) else "does not exist"
+        raise InputError(f"RSLIB_DATA is {named}, which {wrong}; correct it, or unset it")
+    return root
 
 
 def imagenet_dir(given: str = "") -> Path | None:

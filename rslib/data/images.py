@@ -114,18 +114,28 @@ def open_images(data, listing, cache_dir=None, report=print):
 
 def _count_imagenet(train, test, data, report):
     """All of it is asked for where no subset is; a few missing images are told, more refused."""
-    message = imagenet_counts(train, test)
-    missing = [
-        abs(n - all_of) / all_of for n, all_of in zip((train, test), IMAGENET_COUNTS, strict=True)
-    ]
-    if not data.train_images and max(missing) > UNREADABLE_BUDGET:
+    message = in_words(train, test)
+    missing = missing_of(train, test)
+    if not data.train_images and missing > UNREADABLE_BUDGET:
         raise InputError(f"{message}; complete it, or choose a smaller scale")
-    if max(missing) > 0:
+    if missing:
         report(message)
 
 
+def missing_of(train, test):
+    """The larger share of ImageNet's images that a part lacks, or has too many."""
+    return max(abs(n - of) / of for n, of in zip((train, test), IMAGENET_COUNTS, strict=True))
+
+
 def imagenet_counts(train, test):
-    """In words, how many images an ImageNet has."""
+    """In words, how many images an ImageNet has. Raises InputError where that is not all of it."""
+    if missing_of(train, test) > UNREADABLE_BUDGET:
+        remedy = "complete it, or check it as dataset folder"
+        raise InputError(f"{in_words(train, test)}: this is not all of it; {remedy}")
+    return in_words(train, test)
+
+
+def in_words(train, test):
     if (train, test) == IMAGENET_COUNTS:
         return "this ImageNet has as many images as were published"
     return f"this ImageNet has {train} + {test} images; published are %d + %d" % IMAGENET_COUNTS

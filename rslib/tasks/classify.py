@@ -50,6 +50,8 @@ class Classify:
             return "imagenet"
         if dataset == "fashion-mnist" and data_dir:
             raise InputError("fashion-mnist is embedded; for your own images set dataset 'folder'")
+        if not dataset:
+            paths.data_root(data_dir)  # what RSLIB_DATA names is not silently left for another set
         return dataset or ("folder" if data_dir else "fashion-mnist")
 
     source = staticmethod(images.source)

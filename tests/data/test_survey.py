@@ -6,7 +6,9 @@ from PIL import Image
 from test_tfrecord import write
 
 from rslib.__main__ import main
+from rslib.config import InputError
 from rslib.data import images, survey
+from rslib.tasks.classify import Classify
 
 
 @pytest.fixture
@@ -43,12 +45,16 @@ def test_a_sample_is_balanced(tree):
     assert "  2 decoded: " in said[2]
 
 
-def test_shards_are_compared_with_their_checksums(tmp_path, capsys):
+def test_shards_are_compared_with_their_checksums(tmp_path, capsys, monkeypatch):
     write(tmp_path, "tpu")
+    monkeypatch.setattr(images, "IMAGENET_COUNTS", (12, 12))
     assert main(["data", "check", "imagenet", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert told.count("the checksums of 2 shards are right") == 2 and "12 JPEG RGB" in told
-    assert "this ImageNet has 12 + 12 images; published are 1281167 + 50000" in told
+    monkeypatch.setattr(images, "IMAGENET_COUNTS", (1_281_167, 50_000))
+    assert main(["data", "check", "imagenet", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "this ImageNet has 12 + 12 images; published are 1281167 + 50000: this is not" in told
     assert images.imagenet_counts(1_281_167, 50_000).endswith("as many images as were published")
     file = tmp_path / "validation-00001-of-00002"
     content = bytearray(file.read_bytes())
@@ -115,6 +121,29 @@ def test_a_rate_is_told_for_each_step(tree, capsys):
     rates = [float(step.split()[0].replace(",", "")) for step in steps]
     assert len(rates) == 4 and rates[0] > rates[1] > rates[2] > 0 and "by 1 workers" in steps[3]
     assert last.startswith("an epoch of 76 images: 0.0 minutes")
+
+
+def test_four_classes_are_no_imagenet(tree, capsys):
+    (tree / "val/dog/2.jpg").unlink()
+    assert main(["data", "check", "folder", str(tree)]) == 0
+    assert main(["data", "check", "imagenet", str(tree)]) == 1
+    told = capsys.readouterr().err.strip()
+    assert "has 6 + 5 images" in told and told.endswith("or check it as dataset folder")
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("none", "does not exist"), ("file", "is no folder")])
+@pytest.mark.parametrize("dataset", ["", "imagenet", "cifar10"])
+def test_an_environment_that_names_no_folder_is_refused(
+    name, wrong, dataset, tmp_path, monkeypatch
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RSLIB_DATA", str(tmp_path / name))
+    with pytest.raises(InputError, match=rf"RSLIB_DATA is .*{name}, which {wrong}; correct it, or"):
+        images.source(Classify.choose_dataset("laptop", dataset, ""))
+    with pytest.raises(InputError, match="RSLIB_DATA is"):
+        Classify.papers_data("", "")
+    assert Classify.choose_dataset("laptop", "", str(tmp_path)) == "folder"
+    assert Classify.choose_dataset("laptop", "fashion-mnist", "") == "fashion-mnist"
 
 
 @pytest.mark.parametrize(
