@@ -10,7 +10,6 @@ from torch import nn
 from rslib.config import InputError, Recipe, evolve
 from rslib.models import resnet_rs
 from rslib.training import optim as optimizers
-from rslib.training.ema import Ema
 from rslib.training.optim import learning_rate
 
 
@@ -46,35 +45,6 @@ def test_a_step_is_momentum_sgd_with_an_l2_loss():
         v = 0.9 * v + gradient
         w -= 0.1 * (gradient + 0.9 * v)
     assert model.weight.item() == pytest.approx(w, rel=1e-12)
-
-
-def test_ema_is_the_tf_rule_in_closed_form():
-    """After step t: a ← d a + (1 − d) w with d = min(0.9999, (1 + t) / (10 + t))."""
-    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1)).double()
-    ema = Ema(model, decay=0.5)
-    average = model[0].weight.item()
-    mean = 0.0
-    for step in range(1, 30):
-        with torch.no_grad():
-            model[0].weight.fill_(step)
-            model[1].running_mean.fill_(-step)
-        ema.update(step)
-        decay = min(0.5, (1 + step) / (10 + step))
-        average = decay * average + (1 - decay) * step
-        mean = decay * mean - (1 - decay) * step
-    assert ema.module[0].weight.item() == pytest.approx(average, rel=1e-12)
-    assert ema.module[1].running_mean.item() == pytest.approx(mean, rel=1e-12)
-
-
-def test_ema_covers_every_weight_and_statistic_and_shares_none():
-    model = resnet_rs(26, width=0.125)
-    ema = Ema(model)
-    floats = [t for t in model.state_dict().values() if t.is_floating_point()]
-    assert len(ema._averages) == len(floats)
-    assert not {t.data_ptr() for t in model.state_dict().values()} & {
-        t.data_ptr() for t in ema.module.state_dict().values()
-    }
-    assert not ema.module.training and not any(p.requires_grad for p in ema.module.parameters())
 
 
 def test_a_schedule_that_does_not_exist_is_named():
