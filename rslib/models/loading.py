@@ -26,6 +26,34 @@ RENAMED: list[tuple[str, str | Callable[[re.Match], str]]] = [
 ]
 
 
+# what DDP, torch.compile, AveragedModel and trainers put before every name
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+COUNTER = "num_batches_tracked"  # of BN; nothing here reads it, and older files lack it
+
+
+def unprefixed(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same tensors, their names without what wrappers put before all of them."""
+    # torch.compile leaves its mark within names too, where a part was compiled
+    held = {name.replace("_orig_mod.", ""): tensor for name, tensor in state_dict.items()}
+    if any(name.startswith("module.") for name in held):
+        held.pop("n_averaged", None)  # of torch's AveragedModel
+    while shared := next((p for p in PREFIXES if held and all(n.startswith(p) for n in held)), ""):
+        held = {name.removeprefix(shared): tensor for name, tensor in held.items()}
+    return held
+
+
+def not_finite(state_dict: Mapping[str, torch.Tensor]) -> str:
+    """Which tensor is the first to hold NaN or Inf, in words; empty if none does."""
+    for name, tensor in state_dict.items():
+        if tensor.is_meta or not (tensor.is_floating_point() or tensor.is_complex()):
+            continue
+        # float8 has no isfinite of its own
+        bad = ~torch.isfinite(tensor.float() if tensor.element_size() == 1 else tensor)
+        if bad.any():
+            return f"{name} has {int(bad.sum()):,} of {tensor.numel():,} numbers NaN or Inf"
+    return ""
+
+
 def classes(state_dict: Mapping[str, torch.Tensor]) -> int:
     """The number of classes of the weights; 0 if the last layer is missing."""
     last = state_dict.get("fc.weight")  # (classes, channels)
@@ -35,35 +63,48 @@ def classes(state_dict: Mapping[str, torch.Tensor]) -> int:
 def load(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> nn.Module:
     """Give a model weights under its own names or timm's; returns the model.
 
-    Raises InputError, naming what differs, if the weights are of another network; the model is then
-    unchanged.
+    Prefixes that wrappers put before all names do not matter, nor BN's counters of batches.
+    Raises InputError, naming what differs, if the weights are of another network, or hold NaN or
+    Inf; the model is then unchanged.
     """
-    if any(name.startswith("conv1.") for name in state_dict):  # timm's; our first layer is in stem
-        return load_timm(model, state_dict)
+    held = unprefixed(state_dict)
+    if any(name.startswith("conv1.") for name in held):  # timm's; our first layer is in stem
+        held = _renamed(held)
     wanted = model.state_dict()
+    counters = {name: t for name, t in wanted.items() if name.rpartition(".")[2] == COUNTER}
+    held = counters | held
+    if faults := _differences(wanted, held):
+        raise InputError(f"these weights are of another network: {'; '.join(faults)}")
+    cast = {name: tensor.to(wanted[name].dtype) for name, tensor in held.items()}
+    if fault := not_finite(cast):  # after the cast, in which large numbers become Inf
+        raise InputError(f"these weights compute nothing: {fault}; take others")
+    model.load_state_dict(held)
+    return model
+
+
+def _differences(wanted: Mapping, held: Mapping) -> list[str]:
     # All is compared before anything is copied: load_state_dict would copy what fits, then raise.
-    both = wanted.keys() & state_dict.keys()
+    both = [name for name in wanted if name in held]
     differ = {
-        "missing": [name for name in wanted if name not in both],
-        "unknown": [name for name in state_dict if name not in both],
-        "of another shape": [
-            name for name in wanted if name in both and wanted[name].shape != state_dict[name].shape
+        "missing": [name for name in wanted if name not in held],
+        "unknown": [name for name in held if name not in wanted],
+        "of another shape": [n for n in both if wanted[n].shape != held[n].shape],
+        "of whole numbers": [  # quantized ones, whose scale is lost
+            n for n in both if wanted[n].is_floating_point() and not held[n].is_floating_point()
         ],
     }
-    faults = [
-        f"{len(names)} {what}, such as {names[0]!r}" for what, names in differ.items() if names
-    ]
-    if faults:
-        raise InputError(f"these weights are of another network: {'; '.join(faults)}")
-    model.load_state_dict(state_dict)
-    return model
+    return [f"{len(names)} {what}, such as {names[0]!r}" for what, names in differ.items() if names]
 
 
 def load_timm(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> nn.Module:
     """Give a `resnet_rs` the weights of timm's network of the same depth. Otherwise as `load`."""
+    return load(model, _renamed(unprefixed(state_dict)))
+
+
+def _renamed(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     ours = {}  # the same tensors, not copies
     for name, tensor in state_dict.items():
         for pattern, replacement in RENAMED:  # "layer1.0.bn1.bias" to "c2.0.branch.norm1.bias"
             name = re.sub(pattern, replacement, name)
         ours[name] = tensor
-    return load(model, ours)
+    return ours

@@ -1,7 +1,8 @@
 """Networks that enter or leave: weights as files.
 
-`files` (reads safetensors and pickles of tensors, nothing else), `evaluate` (others' weights on
-validation images), `export` (a trained network as ONNX or safetensors).
+`files` (reads safetensors and pickles of tensors, nothing else), `wrappers` (weights out of what
+trainers save around them), `evaluate` (others' weights on validation images), `export` (a trained
+network as ONNX or safetensors).
 
 May import models, data, tasks, training, recipes, evidence and the ground.
 """

@@ -29,7 +29,7 @@ def export(network: nn.Module, file: Path | str, *, resolution: int, about: dict
 
     resolution: side of the images in pixels. about: {name: word}, stored as metadata.
 
-    Raises InputError for another suffix, and where there is such a file already.
+    Raises InputError for another suffix, where there is such a file already, and for NaN or Inf.
     """
     file = Path(file)
     write = {".onnx": onnx, ".safetensors": tensors}.get(file.suffix)
@@ -41,6 +41,8 @@ def export(network: nn.Module, file: Path | str, *, resolution: int, about: dict
         if not file.parent.is_dir():
             raise InputError(f"no folder {file.parent}; make it first")
         images = {"resolution": resolution, "mean": MEAN, "deviation": STD, "channels": "RGB"}
+        if fault := loading.not_finite(network.state_dict()):
+            raise InputError(f"not written: {fault}; such weights compute nothing")
         about = about | {name: str(value) for name, value in images.items()}
         write_atomically(file, write(network.eval(), about))
     except OSError as error:
@@ -48,9 +50,9 @@ def export(network: nn.Module, file: Path | str, *, resolution: int, about: dict
 
 
 def tensors(network, about):
-    """Bytes of a .safetensors file, under our own names."""
+    """Bytes of a .safetensors file, under our own names; other readers want its format named."""
     held = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    return save(held, metadata=about)
+    return save(held, metadata={"format": "pt"} | about)
 
 
 def onnx(network, about):
