@@ -6,7 +6,7 @@ import sys
 
 from rslib import commands, paths
 
-HELP = "top-1 and top-5 of weights that others trained"
+HELP = "top-1, balanced and by class, of weights that others trained"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def main(options: argparse.Namespace) -> int:
     from rslib.weights import evaluate
 
     runs_dir = commands.folder_of_runs(options)
+    released.ready(runs_dir)  # not found out after all the work
     found = evaluate.evaluate(
         options.model,
         paths.expanded(options.weights),
@@ -37,9 +38,12 @@ def main(options: argparse.Namespace) -> int:
         cache_dir=runs_dir,
         report=lambda line: print(line, file=sys.stderr),
     )
-    file = released.keep(found, runs_dir)
+    # shown before it is written: whatever happens then, it is known
     if options.json:
-        print(json.dumps(found, indent=1, allow_nan=False))
+        print(json.dumps(found, indent=1, allow_nan=False), flush=True)
     else:
-        print(f"{released.line(found)}\nkept in {file}")
+        print("\n".join([released.line(found), *released.by_class(found)]), flush=True)
+    file = released.keep(found, runs_dir)
+    if not options.json:
+        print(f"kept in {file}")
     return commands.DONE

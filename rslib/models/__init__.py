@@ -87,10 +87,15 @@ def on_meta(name: str, resolution: int) -> tuple[nn.Module, torch.Tensor]:
     Raises InputError for a name that does not exist, and for a resolution in pixels that is too
     small or too large.
     """
+    refuse_side(resolution)
+    with torch.device("meta"):
+        # eval mode: a batch of one image may leave BN a single value per channel
+        return named(name).eval(), torch.empty(1, 3, resolution, resolution)
+
+
+def refuse_side(resolution: int) -> None:
+    """Raises InputError for a resolution in pixels that is too small or too large."""
     if resolution < SMALLEST:
         raise InputError(f"resolution {resolution} is too small; the least is {SMALLEST}")
     if resolution > LARGEST:
         raise InputError(f"resolution {resolution} is too large; the most is {LARGEST}")
-    with torch.device("meta"):
-        # eval mode: a batch of one image may leave BN a single value per channel
-        return named(name).eval(), torch.empty(1, 3, resolution, resolution)

@@ -41,8 +41,19 @@ def headline(study, results):
     )
     reason = no_evidence(results)
     if reason:
-        return f"{line}. No result: {reason}; guessing scores {100 / data['classes']:.3g} %."
+        return f"{line}. No result: {reason}; {guessing(data)}."
     return f"{line}. {regime(study, results)} {machines(results)}".rstrip()
+
+
+def guessing(data):
+    """What a network that knows nothing scores: on uneven classes, by naming the largest.
+
+    data: a result's own; "largest" is how many test images the largest class has, where known.
+    """
+    evenly, largest = 100 / data["classes"], 100 * data.get("largest", 0) / data["test"]
+    if largest > evenly * 1.0001:
+        return f"naming the largest class scores {largest:.3g} %"
+    return f"guessing scores {evenly:.3g} %"
 
 
 def aside(result):

@@ -1,4 +1,4 @@
-"""Weights that others trained, on validation images: top-1 and top-5.
+"""Weights that others trained, on validation images: top-1, top-5, and each class by itself.
 
 The protocol matters: the authors' crops the original image first and then resizes, timm's resizes
 first and then crops, from a larger part of it. The two differ by up to a point.
@@ -24,6 +24,7 @@ from rslib.recipes import pareto
 from rslib.tasks.classify import normalise
 from rslib.weights import files
 
+FIVE = 5  # guesses; of so few classes they are always right
 TIMM_CROP = {50: 0.91, 101: 0.94}  # of resnetrs50 and 101; of the deeper ones 1
 
 
@@ -76,9 +77,12 @@ def evaluate(
     cache_dir=None,
     report=print,
 ):
-    """A ResNet-RS's weights on validation images: {"top1": {"correct", "n"}, "top5": …, …}.
+    """A ResNet-RS's weights on validation images: {"top1": {"correct", "n"}, "classes": …, …}.
 
-    data_dir: as for `validation`; cache_dir: where what shards hold is remembered.
+    data_dir: as for `validation`; cache_dir: where what shards hold is remembered. "classes" has
+    {name: [correct, n]}; "balanced" is the mean of the shares of those classes that have images;
+    "top5" is left out where five guesses are all of the classes. "images_sha256" tells the images,
+    as the network saw them, and their labels from others; their order does not matter.
 
     Classes are in the order of their folders' names, as ImageNet's are; the network computes in
     float32. Raises InputError for what does not exist or does not belong together.
@@ -86,8 +90,9 @@ def evaluate(
     rs = [name for name in models.NAMES if name.startswith("resnet_rs")]
     if model not in rs:
         raise InputError(f"no model {model!r}{suggest(model, rs)}")
-    held = files.read(weights)
     resolution = resolution or pareto.only_resolution(model)
+    models.refuse_side(resolution)
+    held = files.read(weights, report)
     view = preprocessing(shown, model, resolution)
     found, classes = validation(data_dir, cache_dir, report)
     known = loading.classes(held)
@@ -96,7 +101,7 @@ def evaluate(
     network = loading.load(models.named(model, num_classes=known), held)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     batches = DataLoader(View(found, view), batch_size=50)
-    right = counted(network.eval().to(device), batches, torch.device(device))
+    counts, seen = counted(network.eval().to(device), batches, torch.device(device), known)
     return {
         "model": model,
         "resolution": resolution,
@@ -104,18 +109,38 @@ def evaluate(
         "weights": weights.name,
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "classes_sha256": sha256(classes),
-        "top1": {"correct": right[0], "n": len(found)},
-        "top5": {"correct": right[1], "n": len(found)},
+        "images_sha256": seen,
+        **shares(counts, classes),
         "environment": machine.session(device) | {"precision": "fp32"},
     }
 
 
+def shares(counts, classes):
+    """What `counted` counted, as plain data. counts: int (classes, 3)."""
+    n, first, five = counts.T.tolist()
+    alone = {name: [first[k], n[k]] for k, name in enumerate(classes)}
+    recalls = [right / of for right, of in alone.values() if of]
+    found = {"top1": {"correct": sum(first), "n": sum(n)}}
+    if len(classes) > FIVE:
+        found["top5"] = {"correct": sum(five), "n": sum(n)}
+    return found | {"balanced": sum(recalls) / len(recalls), "classes": alone}
+
+
 @torch.no_grad()
-def counted(network, batches, device):
-    """How many images are right at first, and within the first five, in float32."""
-    right = torch.zeros(2, dtype=torch.int64)
+def counted(network, batches, device, classes):
+    """Counts (classes, 3): images, right ones, right within five guesses; and the images' digest.
+
+    Computed in float32. Raises InputError where the network puts out NaN or Inf.
+    """
+    counts, seen = torch.zeros(classes, 3, dtype=torch.int64), []
     for pixels, labels in batches:
         logits = network(normalise(pixels.to(device))).cpu()
-        best = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
-        right += torch.stack([best[:, 0].sum(), best.any(1).sum()])
-    return right.tolist()
+        if not logits.isfinite().all():
+            raise InputError("the network puts out NaN or Inf for these images; take other weights")
+        best = logits.topk(min(FIVE, classes)).indices == labels[:, None]
+        each = torch.stack([torch.ones_like(labels), best[:, 0], best.any(1)], 1)
+        counts.index_add_(0, labels, each)
+        # order is left out: the same images lie in other orders in shards and in folders
+        shown = zip(pixels, labels.tolist(), strict=True)
+        seen += [f"{hashlib.sha256(p.numpy().tobytes()).hexdigest()} {label}" for p, label in shown]
+    return counts, sha256(sorted(seen))

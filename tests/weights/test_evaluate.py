@@ -1,6 +1,7 @@
 """Weights that others trained, on a small folder of real files: counts, protocols, bad input."""
 
 import json
+import shutil
 
 import pytest
 import timm
@@ -12,12 +13,12 @@ from test_imagenet import as_folders, digest, pixel_digest
 from test_tfrecord import STYLES, WNIDS, write
 from timm.data import ImageNetInfo, create_transform
 
-from rslib import paths
+from rslib import models, paths
 from rslib.__main__ import main
 from rslib.config import InputError, sha256
 from rslib.evidence import released
-from rslib.models import named
-from rslib.report import speed
+from rslib.models import named, resnet_rs
+from rslib.report import speed, tables
 from rslib.weights import evaluate
 
 CLASSES = ("apple", "bee", "cat", "dog", "elm", "fox")
@@ -72,6 +73,10 @@ def test_counts_are_those_of_timms_network_on_the_same_pictures(folder, shown, t
     assert found["top1"] == {"correct": int(right[:, 0].sum()), "n": 18}
     assert found["top5"] == {"correct": int(right.any(1).sum()), "n": 18}
     assert found["resolution"] == 160  # Table 7's
+    assert found["classes"] == {
+        name: [int(right[3 * k : 3 * k + 3, 0].sum()), 3] for k, name in enumerate(CLASSES)
+    }
+    assert found["balanced"] == pytest.approx(found["top1"]["correct"] / 18)  # even classes
     (kept,) = (tmp_path / "weights").iterdir()
     assert json.loads(kept.read_text()) == found
 
@@ -97,6 +102,8 @@ def test_timms_preprocessing_is_timms(depth):
         (["resnet_rs_101", "--resolution", "192"], "these weights are of another network: "),
         (["resnet_rs_101"], "Table 7 has resnet_rs_101 at 160 and 192; give --resolution"),
         (["resnet_rs_26"], "Table 7 has resnet_rs_26 at no resolution; give --resolution"),
+        (["resnet_rs_50", "--resolution", "1"], "resolution 1 is too small; the least is 32"),
+        (["resnet_rs_50", "--resolution", "9999"], "resolution 9999 is too large"),
         (["resnet_rs_50", "--resolution", "big"], "resolution is big; give whole pixels"),
         (["resnet_rs_50", "--preprocessing", "keras"], "no preprocessing 'keras'"),
     ],
@@ -166,3 +173,104 @@ def test_only_all_of_imagenet_is_recorded_and_table_7_shows_it(tmp_path, monkeyp
     assert "top-1 78.90 %, top-5 94.00 %" in released.line(FOUND)
     with pytest.raises(InputError, match="no weights are evaluated"):
         released.record(tmp_path / "elsewhere")
+
+
+def small(name, num_classes=1000):
+    return resnet_rs(26, width=0.125, num_classes=num_classes)
+
+
+@pytest.fixture
+def uneven(tmp_path, monkeypatch):
+    """Four classes of one to six images, and weights that always name the first class."""
+    monkeypatch.setattr(models, "named", small)
+    root = tmp_path / "uneven"
+    for label, (name, n) in enumerate({"ant": 6, "bat": 2, "cod": 1, "doe": 1}.items()):
+        (root / "val" / name).mkdir(parents=True)
+        for k in range(n):
+            pixels = picture(40, 40, seed=10 * label + k).transpose(1, 2, 0)
+            Image.fromarray(pixels).save(root / "val" / name / f"{k}.png")
+    network = small("", num_classes=4)
+    with torch.no_grad():
+        network.fc.weight.zero_()
+        network.fc.bias.copy_(torch.tensor([3.0, 2.0, 1.0, 0.0]))
+    save_file(network.state_dict(), root / "timm.safetensors")
+    return root
+
+
+def test_uneven_classes_are_counted_one_by_one(uneven, tmp_path, capsys):
+    words = ["resnet_rs_50", "--resolution", "32", "--device", "cpu", "--runs-dir", str(tmp_path)]
+    assert run(uneven, *words) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].endswith("top-1 60.00 %, balanced 25.00 % of 10 images")  # no top-5 of four
+    assert told[1] == "naming the largest class, ant, for all of them scores 60.00 %"
+    assert told[2:6] == [
+        *("ant: 6 of 6 right", "bat: 0 of 2 right", "cod: 0 of 1 right", "doe: 0 of 1 right"),
+    ]
+    assert told[6].startswith("kept in ")
+    (kept,) = (tmp_path / "weights").iterdir()
+    found = released.read(kept)
+    assert "top5" not in found and found["classes"]["bat"] == [0, 2]
+
+
+def test_other_images_are_kept_in_a_file_of_their_own(uneven, tmp_path):
+    words = ["resnet_rs_50", "--resolution", "32", "--device", "cpu", "--runs-dir"]
+    runs = tmp_path / "runs"
+
+    def kept(root):
+        assert run(root, *words, str(runs)) == 0
+        return sorted(file.name for file in (runs / "weights").iterdir())
+
+    first = kept(uneven)
+    shutil.copytree(uneven, tmp_path / "copy")
+    assert kept(tmp_path / "copy") == first  # the same images, copied today
+    pixels = picture(40, 40, seed=99).transpose(1, 2, 0)
+    Image.fromarray(pixels).save(tmp_path / "copy" / "val" / "ant" / "0.png")
+    assert len(kept(tmp_path / "copy")) == 2
+    (tmp_path / "copy/val/ant/1.png").rename(tmp_path / "copy/val/bat/moved.png")
+    assert len(kept(tmp_path / "copy")) == 3  # the same images under other labels
+
+
+def test_a_folder_that_can_not_be_written_is_found_before_any_work(uneven, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    runs = str(tmp_path / "file" / "runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "evaluate", None)  # is not reached
+        assert run(uneven, "resnet_rs_50", "--runs-dir", runs) == 1
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and "no result could be kept in" in told[0] and "--runs-dir" in told[0]
+
+
+def test_the_number_is_shown_even_if_it_can_not_be_written(uneven, tmp_path, capsys, monkeypatch):
+    def full(file, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(released, "write_atomically", full)
+    words = ["resnet_rs_50", "--resolution", "32", "--device", "cpu", "--runs-dir", str(tmp_path)]
+    assert run(uneven, *words) == 1
+    told = capsys.readouterr()
+    assert "top-1 60.00 %" in told.out
+    assert told.err.strip().splitlines()[-1].endswith("(No space left on device); make room")
+
+
+def test_a_network_that_puts_out_nan_is_refused(uneven, tmp_path):
+    state = small("", num_classes=4).state_dict()
+    state["stem.1.running_var"].fill_(-1)  # finite, but its root is not
+    save_file(state, tmp_path / "odd.safetensors")
+    with pytest.raises(InputError, match="puts out NaN or Inf"):
+        evaluate.evaluate("resnet_rs_50", tmp_path / "odd.safetensors", uneven, resolution=32)
+
+
+def test_many_classes_are_shown_by_the_lowest():
+    classes = {f"c{k}": [k, 100] for k in range(50)} | {"none": [0, 0]}
+    told = released.by_class(FOUND | {"classes": classes})
+    assert "1 of 51 classes have no images" in told[1]
+    assert told[2].startswith("the 20 lowest of 51") and told[3] == "c0: 0 of 100 right"
+    assert released.by_class(FOUND) == []  # of older files
+
+
+def test_guessing_on_uneven_classes_names_the_largest():
+    data = {"classes": 4, "test": 30}
+    assert tables.guessing(data) == "guessing scores 25 %"
+    assert tables.guessing(data | {"largest": 10}) == "naming the largest class scores 33.3 %"
+    even = {"classes": 3, "test": 30, "largest": 10}
+    assert tables.guessing(even) == "guessing scores 33.3 %"
