@@ -1,8 +1,9 @@
 """Bring what readers see up to date with what is recorded: notebooks, generated pages."""
 
 import hashlib
+import os
+from pathlib import Path
 
-import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -10,35 +11,43 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results
 from rslib.recipes.studies import TRAINED
-from rslib.report import pages
+from rslib.report import pages, pairs
 
 SHOWN = (
     *("rslib/**/*.py", "rslib/**/*.mplstyle"),
     *("data/paper/*.csv", "data/results/**/*.json", "data/photos/*.jpg"),
 )
+BINARY = (".jpg", ".png", ".npz")
 
 
-def render(names=(), report=print):
+def render(names=(), report=print, execute_too=True):
     """Execute notebooks/<name>.ipynb for the given names; without names all, and the pages.
 
-    Reproducible: without timing, so that nothing changes where nothing has changed. Raises on a
-    cell's error.
+    First an edit of one half of a pair is brought into the other; with execute_too False that is
+    all. Reproducible: without timing, so that nothing changes where nothing has changed. Raises
+    InputError on a cell's error, and where both halves were edited.
     """
     folder = paths.ROOT / "notebooks"
-    files = [folder / f"{name}.ipynb" for name in names] or sorted(folder.glob("*.ipynb"))
+    stems = dict.fromkeys(Path(name).stem for name in names)  # of either half, by name or by path
+    files = [folder / f"{stem}.ipynb" for stem in stems] or sorted(folder.glob("*.ipynb"))
     for file in files:
         if not file.exists():
             raise InputError(f"no notebook {file.stem!r} in {folder.relative_to(paths.ROOT)}/")
-        execute(file)
-        report(f"rendered {file.relative_to(paths.ROOT)}")
+        notebook = pairs.in_step(file, report)
+        if execute_too:
+            execute(file, notebook)
+            report(f"rendered {file.relative_to(paths.ROOT)}")
+    if not execute_too:
+        return
     for file, text in {} if names else generated().items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         report(f"wrote {file.relative_to(paths.ROOT)}")
 
 
-def execute(file):
-    notebook = nbformat.read(file, as_version=4)
+def execute(file, notebook):
+    text_file = file.with_suffix(".py")
+    before = file.read_bytes(), text_file.read_bytes()
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -51,8 +60,12 @@ def execute(file):
         client.execute()
     except CellExecutionError as error:
         raise InputError(f"{file.name} is left as it was; a cell of it fails\n{error}") from error
+    if file.read_bytes() != before[0]:
+        raise InputError(f"{file.name} was edited while it was executed, and is left so; again")
     notebook.metadata["rendered_from"] = made_of(notebook)
-    nbformat.write(notebook, file)
+    pairs.write(notebook, file)
+    if text_file.read_bytes() != before[1]:
+        os.utime(text_file)  # edited meanwhile: it stays the newer half for jupytext
 
 
 def made_of(notebook):
@@ -66,8 +79,14 @@ def made_of(notebook):
             digest.update(cell.source.encode() + b"\0")
     for pattern in SHOWN:
         for file in sorted(paths.ROOT.glob(pattern)):
-            digest.update(file.relative_to(paths.ROOT).as_posix().encode() + file.read_bytes())
+            digest.update(file.relative_to(paths.ROOT).as_posix().encode() + content(file))
     return digest.hexdigest()
+
+
+def content(file):
+    """A file's bytes; of text with the line ends that are committed, whatever git made of them."""
+    held = file.read_bytes()
+    return held if file.suffix in BINARY else held.replace(b"\r\n", b"\n")
 
 
 def generated():
