@@ -70,7 +70,7 @@ from rslib.running import params
 from rslib.training import ema, optim
 
 asked = params.from_namespace(globals())
-rows = {row.id: row.recipe for row in TABLE_1.rows}
+recipes = {row.id: row.recipe for row in TABLE_1.rows}
 print("trains what is missing" if asked.trains else "shows what is recorded")
 
 
@@ -137,7 +137,7 @@ for step in (0, 1560, 54_600, 109_199):
 # %% mystnb={"image": {"alt": "Left: learning rate by epoch. The baseline falls in three steps within 90 epochs, the two cosine schedules fall smoothly to zero at 90 and at 350 epochs. Right: the horizon of the averaged weights in steps, a straight line that stops at 10,000 near epoch 290."}}
 per_epoch = 1_281_167 // 4096
 rates = {}
-for recipe in (rows[id].optim for id in ("baseline", "cosine", "epochs")):
+for recipe in (recipes[id].optim for id in ("baseline", "cosine", "epochs")):
     label = f"{recipe.schedule}, {recipe.epochs} epochs"
     rates[label] = optim.rates(recipe, per_epoch)
 steps = range(1, 350 * per_epoch + 1)
