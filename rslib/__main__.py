@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rslib import commands
+from rslib import commands, output, signals
 from rslib.commands import data, errors, evaluate, export, profile, record, render, run
 
 CONTENTS = {
@@ -44,11 +44,21 @@ def parser() -> commands.Parser:
 
 
 def main(words: list[str] | None = None) -> int:
-    options = parser().parse_args(words)
-    try:
-        return options.main(options)
-    except (Exception, KeyboardInterrupt) as error:
-        return errors.told(error)
+    output.lenient()
+    with signals.handled(signals.stop):
+        try:
+            options = parser().parse_args(words)
+            code = options.main(options)
+            output.flush()
+            return code
+        except SystemExit:  # of the parser: help, or one line about an option
+            output.closed()
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            signals.ignore()  # a second one would only cut short what is said
+            code = errors.told(error)
+            output.closed()  # else Python would complain of it once more, and end with 120
+            return code
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import argparse
 import json
 import sys
+from functools import partial
 
-from rslib import commands
+from rslib import commands, output
 from rslib.commands import number
 from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.running.params import EXECUTORS, Params
@@ -45,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
 
     names = Params.__dataclass_fields__
     params = Params(**{name: value for name, value in vars(options).items() if name in names})
-    say = (lambda line: print(line, file=sys.stderr)) if options.json else print
+    say = partial(output.say, stream=sys.stderr if options.json else sys.stdout)
     if options.serve:  # its parent has said all that planning has to say
         sweep.serve(runs.plan(options.study, params, lambda line: None), params)
         return commands.DONE

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from rslib import machine, models
+from rslib import faults, machine, models, output, signals
 from rslib.config import Optim
 from rslib.training import ema, optim
 
@@ -236,6 +236,24 @@ def memory_of(device):
     return free, total
 
 
+def as_command(words):
+    """An exit code, and one line for what the machine did, as every command has it."""
+    output.lenient()
+    with signals.handled(signals.stop):
+        try:
+            main(json.loads(words))
+            output.flush()
+        except KeyboardInterrupt as error:
+            output.complain(f"rslib: {error or 'interrupted'}")
+            return faults.AGAIN
+        except Exception as error:
+            if not (found := faults.explained(error)):
+                raise
+            output.complain(f"rslib: {found[0]}")
+            return found[1]
+    return 0
+
+
 def main(asked):
     if "model" not in asked:  # only what the device is
         print(json.dumps(describe(asked["device"], "")))
@@ -248,4 +266,4 @@ def main(asked):
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    sys.exit(as_command(sys.argv[1]))

@@ -134,7 +134,8 @@ def in_a_process(asked):
         free, total = memory_of("cpu")
         return {"fits": False, "environment": session, "free": free, "total": total}
     if done.returncode:
-        raise InputError(f"measuring failed: {reason(done.stderr) or done.returncode}")
+        said = (reason(done.stderr) or str(done.returncode)).removeprefix("rslib: ")
+        raise InputError(f"measuring failed: {said}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

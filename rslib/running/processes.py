@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from dataclasses import fields
 
+from rslib import output, signals
 from rslib.running.params import Params
 from rslib.training import engine
 
 ERROR = "rslib: "  # begins the line by which a process says why it failed
+GENTLE = (75, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)  # codes of what was told to stop
 READY = "\x01ready"  # a process's line that asks for the next run
 SECONDS = "\x01seconds"  # … that answers how long one image takes
 
@@ -31,34 +32,83 @@ class Stopped(RuntimeError):
 
 def share_out(plan, pending, params, processes, report):
     """Start the processes, hand out the runs, pass their lines on, wait for all of them."""
-    todo, lines = queue.SimpleQueue(), queue.SimpleQueue()
-    for job in pending:
-        todo.put(job.run_id)
+    crew = Crew(lambda: start(plan, params), [job.run_id for job in pending], report)
     with told_to_stop():
-        children = [start(plan, params) for _ in range(processes)]
-        for child in children:
-            threading.Thread(target=_attend, args=(child, todo, lines), daemon=True).start()
-        last, running = {}, processes
         try:
-            while running:
-                child, line = lines.get()
-                if line is None:
-                    running -= 1
-                else:
-                    last[child] = line
-                    if not line.startswith(ERROR):  # told below, once
-                        report(line)
+            for _ in range(processes):
+                crew.add()
+            crew.listen()
         finally:  # also when a notebook is interrupted: let each save its checkpoint
-            for child in children:
+            signals.ignore()  # a second signal must not leave them alone with that
+            for child in crew.children:
                 child.terminate()
-            codes = {child.wait(): last.get(child, "no message") for child in children}
-    wrong = [code for code in codes if code]
-    if wrong:
+            for child in crew.children:
+                child.wait()
+    if crew.wrong:
         # a process that is only held up or stopped says less than one that failed
-        code = min(wrong, key=lambda c: (c in (75, -signal.SIGTERM), c))
-        raise ended_early(code, codes[code])
-    if not todo.empty():
+        child = min(crew.wrong, key=lambda c: (crew.wrong[c] in GENTLE, crew.wrong[c]))
+        raise ended_early(crew.wrong[child], crew.said(child))
+    if not crew.todo.empty():
         raise Stopped("no process is left to train what remains", 70)
+
+
+class Crew:
+    """The processes that train, the run that each has in hand, and what each said last.
+
+    A run whose process is killed is tried once more: by another process, or by one that is started
+    in its place.
+    """
+
+    def __init__(self, begin, run_ids, report):
+        self.begin, self.report = begin, report
+        self.todo, self.lines = queue.SimpleQueue(), queue.SimpleQueue()
+        for run_id in run_ids:
+            self.todo.put(run_id)
+        self.children, self.running = [], 0
+        self.in_hand, self.last, self.wrong = {}, {}, {}  # {child: run_id, line, exit code}
+        self.again, self.spare = set(), len(run_ids)  # replacements that may still be started
+
+    def add(self):
+        child = self.begin()
+        self.children.append(child)
+        self.running += 1
+        words = (child, self.todo, self.lines, self.in_hand)
+        threading.Thread(target=_attend, args=words, daemon=True).start()
+
+    def said(self, child):
+        return self.last.get(child, "no message")
+
+    def listen(self):
+        """Pass on what they say, until all have ended."""
+        while self.running:
+            child, line = self.lines.get()
+            if line is None:
+                self.running -= 1
+                code = child.wait()
+                if code and not self.replaced(child, code):
+                    self.wrong[child] = code
+            else:
+                self.last[child] = line
+                if not line.startswith(ERROR):  # told at the end, once
+                    self.report(line)
+
+    def replaced(self, child, code):
+        """Is somebody else to do what a process that was killed had in hand?"""
+        if code >= 0 or code in GENTLE:
+            return False
+        run_id = self.in_hand.get(child)
+        killed = f"a training process was killed by {signal.Signals(-code).name} (memory?)"
+        if run_id in self.again or not self.spare:
+            self.report(f"{killed}; {run_id or 'it'} is not tried again")
+            return False
+        self.spare -= 1
+        if run_id:
+            self.again.add(run_id)
+            self.todo.put(run_id)
+        self.report(f"{killed}; {run_id or 'what it would have done'} is tried once more")
+        if not self.todo.empty():  # else another process was quick to take it
+            self.add()
+        return True
 
 
 def ended_early(code, line):
@@ -71,21 +121,13 @@ def ended_early(code, line):
     return Stopped(f"a training process ended with code {code}: {line}", code)
 
 
-@contextmanager
 def told_to_stop():
-    """SIGTERM becomes Preempted here, so that what waits for other processes can stop them."""
+    """A signal becomes Preempted here, so that what waits for other processes can stop them."""
 
     def stop(*_):
         raise engine.Preempted("told to stop; the same command goes on")
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return signals.handled(stop)
 
 
 def start(plan, params):
@@ -118,7 +160,7 @@ def command_line(params, changes):
     return words
 
 
-def _attend(child, todo, lines):
+def _attend(child, todo, lines, in_hand):
     """Hand runs to one process as it asks for them, and queue everything else that it says."""
     try:
         for line in child.stdout:
@@ -126,15 +168,18 @@ def _attend(child, todo, lines):
             if not line.endswith(READY):
                 lines.put((child, line))
                 continue
+            in_hand.pop(child, None)
             try:
                 run_id = todo.get_nowait()
             except queue.Empty:
                 child.stdin.close()
                 continue
+            in_hand[child] = run_id
             try:
                 child.stdin.write(f"train {run_id}\n")
                 child.stdin.flush()
             except BrokenPipeError:  # it died after it asked: the run is another's
+                del in_hand[child]
                 todo.put(run_id)
     finally:
         lines.put((child, None))
@@ -144,7 +189,10 @@ def timed_elsewhere(plan, jobs, params):
     """image_seconds of jobs, from a process that takes its GPU memory with it when it ends."""
     child = start(plan, params)
     words = "".join(f"time {job.run_id}\n" for job in jobs)
-    said, _ = child.communicate(words)
+    try:
+        said, _ = child.communicate(words)
+    finally:  # where a signal cuts it short
+        child.kill()
     found = [float(line.split()[1]) for line in said.splitlines() if line.startswith(SECONDS)]
     if child.returncode or len(found) != len(jobs):
         lines = [line for line in said.splitlines() if line != READY]
@@ -155,8 +203,8 @@ def timed_elsewhere(plan, jobs, params):
 def say_or_leave(line):
     try:
         print(line, flush=True)
-    except BrokenPipeError:  # the parent is gone: go on silently to the next look at Stop
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    except OSError:  # the parent is gone: go on silently to the next look at Stop
+        output.silence(sys.stdout)
 
 
 class Stop:
@@ -165,17 +213,14 @@ class Stop:
     def __init__(self, watch_parent=False):
         self.asked = False
         self.parent = os.getppid() if watch_parent else None
-        self.before = {}
+        self.handled = signals.handled(self._ask, (*signals.NUMBERS, signal.SIGINT))
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            numbers = (signal.SIGTERM, signal.SIGINT)
-            self.before = {number: signal.signal(number, self._ask) for number in numbers}
+        self.handled.__enter__()
         return self
 
-    def __exit__(self, *_):
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
+    def __exit__(self, *error):
+        self.handled.__exit__(*error)
 
     def _ask(self, *_):
         self.asked = True
