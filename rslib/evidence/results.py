@@ -116,9 +116,10 @@ def attempts(study, run_id, runs_dir):
 
 
 def ended(study, run_id, runs_dir):
-    """How many attempts at a run have ended; a recorded result was at least the first."""
-    count = sum(path.exists() for path in attempts(study, run_id, runs_dir))
-    return max(count, int((paths.RESULTS / study / f"{run_id}.json").exists()))
+    """How many attempts at a run have ended; a recorded result was the first, wherever it ran."""
+    there = [path.parent.name for path in attempts(study, run_id, runs_dir) if path.exists()]
+    recorded = (paths.RESULTS / study / f"{run_id}.json").exists()
+    return len(there) + int(recorded and "attempt-1" not in there)
 
 
 def record(study, runs_dir, report=print):

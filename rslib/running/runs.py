@@ -154,7 +154,9 @@ def next_attempt(job, runs_dir):
     files = results.attempts(job.study, job.run_id, runs_dir)
     if files and not files[-1].exists():
         return files[-1]
-    number = results.ended(job.study, job.run_id, runs_dir) + 1
+    last = int(files[-1].parent.name[8:]) if files else 0
+    # what is recorded was attempt 1; no file that is there is written again
+    number = max(last, results.ended(job.study, job.run_id, runs_dir)) + 1
     return runs_dir / job.study / job.run_id / f"attempt-{number}" / "result.json"
 
 

@@ -8,9 +8,19 @@ from rslib import machine, tasks
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.running import runs
-from rslib.running.processes import READY, SECONDS, Stop, say_or_leave, share_out, timed_elsewhere
+from rslib.running.processes import (
+    READY,
+    SECONDS,
+    Stop,
+    Stopped,
+    say_or_leave,
+    share_out,
+    timed_elsewhere,
+)
 from rslib.running.timing import done_share, image_passes, image_seconds
 from rslib.training.clock import duration
+
+HELD = 75  # exit code of a process that found its runs held by others, or was told to stop
 
 
 def complete(plan, params, report=print):
@@ -20,7 +30,7 @@ def complete(plan, params, report=print):
     Raises InputError if it would take longer than params.max_hours; Stopped, Held or Preempted if
     something came between.
     """
-    ended = {job.run_id: results.ended(plan.study, job.run_id, plan.runs_dir) for job in plan.jobs}
+    ended = {job.run_id: endings(plan, job) for job in plan.jobs}
     attempts = 1 if params.reuse else min(ended.values()) + 1
     pending = [job for job in plan.jobs if ended[job.run_id] < attempts]
     report(f"scale {plan.scale}: {plan.why}")
@@ -32,11 +42,21 @@ def complete(plan, params, report=print):
         if params.executor == "local" and plan.device == "cpu":
             processes = max(1, min(machine.cores() // params.threads, len(pending)))
         announce(plan, pending, processes, params, report)
-        if params.executor == "local":
-            share_out(plan, pending, params, processes, report)
-        else:
-            train_here(plan, pending, params, report)
+        try:
+            if params.executor == "local":
+                share_out(plan, pending, params, processes, report)
+            else:
+                train_here(plan, pending, params, report)
+        except (machine.Held, Stopped) as error:
+            # what another command held may have been finished by it meanwhile
+            held = isinstance(error, machine.Held) or error.code == HELD
+            if not held or any(endings(plan, job) < attempts for job in pending):
+                raise
     return plan.results()
+
+
+def endings(plan, job):
+    return results.ended(plan.study, job.run_id, plan.runs_dir)
 
 
 def announce(plan, pending, processes, params, report):

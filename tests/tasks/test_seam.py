@@ -1,6 +1,7 @@
 """Another task comes through the same door: planned, trained, stopped, resumed, recorded."""
 
 import hashlib
+import shutil
 from dataclasses import dataclass, replace
 
 import pytest
@@ -121,3 +122,37 @@ def test_running_names_no_task():
     """What is special to images sits behind the seam."""
     for file in (paths.ROOT / "rslib" / "running").glob("*.py"):
         assert "lassify" not in file.read_text(), file.name
+
+
+def test_what_is_recorded_is_trained_anew_as_often_as_asked(params, tmp_path):
+    """Also where the runs it was recorded from are gone: attempts 2, 3, … beside it."""
+    plan = runs.plan("toy", params, lambda line: None)
+    ((run_id, found),) = sweep.complete(plan, params, lambda line: None).items()
+    results.record("toy", tmp_path / "runs", lambda line: None)
+    shutil.rmtree(tmp_path / "runs")
+    again = replace(params, reuse=False)
+    for number in (2, 3):
+        lines = []
+        assert sweep.complete(plan, again, lines.append) == {run_id: found}
+        assert any(line.endswith("met bit for bit") for line in lines)
+        file = tmp_path / "runs/toy" / run_id / f"attempt-{number}/result.json"
+        assert results.read(file)["attempt"] == number
+    assert results.ended("toy", run_id, tmp_path / "runs") == 3
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_what_another_command_held_and_finished_is_done(finished, params, monkeypatch):
+    real = sweep.train_here
+
+    def train_here(*words):
+        if finished:
+            real(*words)
+        raise machine.Held("being trained by another")
+
+    monkeypatch.setattr(sweep, "train_here", train_here)
+    plan = runs.plan("toy", params, lambda line: None)
+    if finished:
+        assert len(sweep.complete(plan, params, lambda line: None)) == 1
+    else:
+        with pytest.raises(machine.Held):
+            sweep.complete(plan, params, lambda line: None)

@@ -1,0 +1,102 @@
+"""The processes that train, played by scripts: kills, replacements, what is said and when."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from rslib.running import processes
+from rslib.running.params import Params
+
+# takes runs until there are none; kills itself over those that a file of their name says so of
+SCRIPT = """
+import os, sys
+while True:
+    print("\\x01ready", flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        break
+    name = line.split()[1]
+    count = os.path.join(sys.argv[1], name)
+    kills = int(open(count).read()) if os.path.exists(count) else 0
+    if kills:
+        open(count, "w").write(str(kills - 1))
+        os.kill(os.getpid(), 9)
+    print("did", name, flush=True)
+"""
+
+
+@pytest.fixture
+def trained(monkeypatch, tmp_path):
+    """trained(kills of each run, processes): the lines that were reported."""
+
+    def start(plan, params):
+        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+        words = [sys.executable, "-S", "-c", SCRIPT, str(tmp_path)]
+        return subprocess.Popen(words, text=True, bufsize=1, **pipes)
+
+    monkeypatch.setattr(processes, "start", start)
+
+    def train(kills, count):
+        for name, times in kills.items():
+            (tmp_path / name).write_text(str(times))
+        lines.clear()
+        jobs = [SimpleNamespace(run_id=name) for name in kills]
+        processes.share_out(SimpleNamespace(), jobs, Params(), count, lines.append)
+        return lines
+
+    lines = train.lines = []
+    return train
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_run_whose_process_is_killed_is_tried_once_more(count, trained):
+    lines = trained({"a": 0, "b": 1, "c": 0, "d": 1}, count)
+    assert sorted(line for line in lines if line.startswith("did")) == [
+        "did a",
+        "did b",
+        "did c",
+        "did d",
+    ]
+    killed = [line for line in lines if "killed by SIGKILL" in line]
+    assert len(killed) == 2 and "b is tried once more" in killed[0]
+    assert lines.index(killed[0]) < lines.index("did d")  # at once, not when all have ended
+
+
+def test_what_is_killed_twice_is_given_up_and_the_others_are_trained(trained):
+    with pytest.raises(processes.Stopped, match="killed by SIGKILL") as caught:
+        trained({"a": 2, "b": 0, "c": 0}, 1)
+    assert caught.value.code == 70
+    assert "did b" in trained.lines and "did c" not in trained.lines[:1]
+    assert any("a is not tried again" in line for line in trained.lines)
+
+
+def test_a_second_signal_waits_for_the_checkpoints(monkeypatch, tmp_path):
+    """The parent hears two signals while its process, told once, still saves."""
+    import signal
+    import threading
+
+    from rslib.training import engine
+
+    script = (
+        "import signal, sys, time\n"
+        "def save(*_):\n    time.sleep(0.5); open(sys.argv[1], 'w').close(); sys.exit(75)\n"
+        "signal.signal(signal.SIGTERM, save); print('begun', flush=True); time.sleep(60)"
+    )
+    saved = tmp_path / "saved"
+
+    def start(plan, params):
+        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+        words = [sys.executable, "-S", "-c", script, str(saved)]
+        return subprocess.Popen(words, text=True, bufsize=1, **pipes)
+
+    def report(line):
+        for wait in (0.0, 0.2):
+            threading.Timer(wait, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    monkeypatch.setattr(processes, "start", start)
+    with pytest.raises(engine.Preempted):
+        processes.share_out(SimpleNamespace(), [], Params(), 1, report)
+    assert saved.exists()
