@@ -1,9 +1,11 @@
 """This process and its machine: cores, device, the code it runs, a folder held for itself alone."""
 
+import errno
 import os
 import platform
 import socket
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,12 +14,14 @@ from pathlib import Path
 
 import torch
 import torchvision
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
+from rslib import faults
 from rslib.commit import code_version
 from rslib.config import InputError, suggest
 
 DEVICES = ("auto", "cpu", "cuda")
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP)  # answers to flock
 
 
 class Held(RuntimeError):
@@ -96,22 +100,51 @@ def usable(folder: Path) -> Path:
         raise InputError(f"runs_dir {folder}: {error.strerror}; name another") from error
 
 
+def no_locks(file: Path) -> InputError:
+    return InputError(f"{file}: {faults.LOCKS}")
+
+
+def note(file: Path, text: str) -> None:
+    try:
+        file.write_text(text)
+    except OSError as error:
+        error.filename = str(file)  # a write that fails names none
+        raise
+
+
+def holder_of(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:  # it is just leaving
+        return "another process"
+
+
 @contextmanager
 def claim(lock_file: Path, what: str) -> Iterator[None]:
     """Hold a lock file for this process. Raises Held: what is being done, and by whom.
 
-    The lock is the system's: it goes with the process, however that ends.
+    The lock is the system's: it goes with the process, however that ends. Raises InputError where
+    the file system has none.
     """
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     holder = lock_file.with_suffix(".holder")
     lock = FileLock(lock_file)
     try:
-        lock.acquire(timeout=0)
+        with warnings.catch_warnings():  # that it falls back to a file that outlives its process
+            warnings.simplefilter("ignore")
+            lock.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text() if holder.exists() else "another process"
+        who = holder_of(holder)
         raise Held(f"{what} by {who}; when that has ended, give the command again") from None
+    except (OSError, NotImplementedError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in NO_LOCKS:
+            raise
+        raise no_locks(lock_file) from error
+    if isinstance(lock, SoftFileLock):
+        lock.release()
+        raise no_locks(lock_file)
     try:
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now()}")
+        note(holder, f"process {os.getpid()} on {socket.gethostname()} since {now()}")
         yield
     finally:
         holder.unlink(missing_ok=True)

@@ -4,6 +4,12 @@ Compiling takes minutes on a CPU and does not always make a step faster. So a fe
 kinds are timed on the run's own batch, and the faster kind is used.
 """
 
+import atexit
+import os
+import pickle
+import shutil
+import sys
+import tempfile
 import time
 import warnings
 from statistics import median
@@ -30,18 +36,58 @@ def compiled(loss: Loss) -> Loss:
 
     # dynamic=False: all micro-batches have one shape. fallback_random: eager's random numbers.
     step = torch.compile(loss, dynamic=False, options={"fallback_random": True})
+    begun = False  # has a step been compiled?
 
     def run(batch: Batch) -> torch.Tensor:
+        nonlocal begun
         try:
-            with warnings.catch_warnings():
-                # about channel_statistics: Dynamo may ignore its cache, the values are the same
-                warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools")
-                return step(batch)
+            try:
+                found = quietly(step, batch)
+            except Exception as error:
+                if begun or not of_cache(error):
+                    raise
+                line = leave_cache(error)
+                found = quietly(step, batch)
+                print(line, file=sys.stderr)
         except (BackendCompilerFailed, InductorError) as error:
             first = str(error).strip().splitlines()[0]
             raise InputError(f"nothing can be compiled here ({first})") from error
+        begun = True
+        return found
 
     return run
+
+
+def quietly(step: Loss, batch: Batch) -> torch.Tensor:
+    with warnings.catch_warnings():
+        # about channel_statistics: Dynamo may ignore its cache, the values are the same
+        warnings.filterwarnings("ignore", message="Dynamo detected a call to a `functools")
+        return step(batch)
+
+
+def of_cache(error: BaseException) -> bool:
+    """Did a file fail: the compiler's cache is damaged, full, or may not be written?"""
+    one: BaseException | None = error
+    while one is not None:
+        inner = getattr(one, "inner_exception", None)
+        if any(isinstance(e, OSError | EOFError | pickle.UnpicklingError) for e in (one, inner)):
+            return True
+        one = one.__cause__ or one.__context__
+    return False
+
+
+def leave_cache(error: BaseException) -> str:
+    """Compile into a folder of this process's own; what there is to say of that."""
+    folder = tempfile.mkdtemp(prefix="rslib-compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
+    os.environ["TRITON_CACHE_DIR"] = os.path.join(folder, "triton")
+    torch._dynamo.reset()
+    first = "".join(str(error).strip().splitlines()[:1])
+    return (
+        f"the compiler's cache cannot be used ({first}); compiled anew in {folder}. "
+        "TORCHINDUCTOR_CACHE_DIR names a better one"
+    )
 
 
 def compiled_is_faster(loss: Loss, ours: Loss, model: nn.Module, batch: Batch) -> tuple[bool, str]:

@@ -1,5 +1,7 @@
 """The fast step gives what the plain one gives, and is only kept where it is faster."""
 
+import os
+
 import pytest
 import torch
 from torch import nn
@@ -132,3 +134,40 @@ def test_no_step_waits_for_a_number(task, tmp_path):
         assert waits.seen == []
         run.loss_sum.item()  # it does see them
         assert waits.seen == ["aten._local_scalar_dense.default"]
+
+
+def failing(monkeypatch, error, times):
+    """torch.compile, whose first calls fail."""
+    left = [error] * times
+
+    def step(batch):
+        if left:
+            raise left.pop()
+        return "compiled"
+
+    monkeypatch.setattr(torch, "compile", lambda *words, **options: step)
+    for name in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
+        monkeypatch.setenv(name, "/damaged")
+    return compiling.compiled(None)
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied", "/x"), EOFError("Ran out of input")]
+)
+def test_a_cache_that_cannot_be_used_is_left_aside_and_said_once(error, monkeypatch, capsys):
+    from torch._inductor.exc import InductorError
+
+    run = failing(monkeypatch, InductorError(error, None), times=1)
+    assert run([]) == run([]) == "compiled"
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "the compiler's cache cannot be used" in told
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] in told and "/damaged" not in told
+
+
+def test_what_another_folder_does_not_mend_is_told(monkeypatch, capsys):
+    from torch._inductor.exc import InductorError
+
+    run = failing(monkeypatch, InductorError(OSError(28, "No space left"), None), times=2)
+    with pytest.raises(InputError, match="nothing can be compiled here"):
+        run([])
+    assert capsys.readouterr().err == ""

@@ -4,19 +4,53 @@ They take one pass, on one thread, where NumPy needs one per term. Arithmetic is
 single float32 steps, in the order of Pillow, so that the last bit agrees.
 """
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
 from numba import njit
+from numba.core.caching import FunctionCache
 
 GREY = np.uint8(128)  # fills whatever an operation uncovers, as in TF1
+SAID: set[str] = set()  # what was said of the cache, once a process
+
+
+class Cache(FunctionCache):
+    """Numba's cache on disk, which never stops anybody: what it cannot read is compiled anew."""
+
+    def load_overload(self, *words):
+        try:
+            return super().load_overload(*words)
+        except Exception as error:  # whatever pickle and LLVM make of a damaged file
+            aside(f"Numba's cache in {self.cache_path} cannot be read; it is made anew", error)
+            try:
+                self.flush()  # an empty index, which the next function is added to
+            except Exception:
+                self.disable()
+            return None
+
+    def save_overload(self, *words):
+        try:
+            super().save_overload(*words)
+        except Exception as error:  # a full disk, or a folder that may not be written
+            self.disable()
+            remedy = "each process compiles; set NUMBA_CACHE_DIR to a folder with room"
+            aside(f"Numba's cache in {self.cache_path} cannot be written; {remedy}", error)
+
+
+def aside(line: str, error: Exception) -> None:
+    if line not in SAID:
+        SAID.add(line)
+        print(f"{line} ({type(error).__name__}: {error})", file=sys.stderr)
 
 
 def compiled(loop: Callable) -> Callable:
     try:
-        return njit(cache=True, nogil=True)(loop)  # nogil: threads of a caller may run side by side
-    except RuntimeError:  # neither this folder nor the user's is writable: each process compiles
+        found = njit(cache=True, nogil=True)(loop)  # nogil: a caller's threads may run side by side
+        found._cache = Cache(loop)  # pyrefly: ignore  Numba offers no other way
+    except (RuntimeError, OSError):  # no folder of Numba's is writable: each process compiles
         return njit(nogil=True)(loop)
+    return found
 
 
 @compiled
