@@ -28,18 +28,52 @@ def code_version() -> dict:
     As of the first call in a process, so that what is committed while it runs is not taken for
     what it runs. Dirty, too, where neither git nor COMMIT tells.
     """
+    return looked()[0]
+
+
+@cache
+def why_dirty() -> str:
+    """What was found, in words, where code_version() is dirty; and what to do about it."""
+    return looked()[1]
+
+
+def looked() -> tuple[dict, str]:
+    """(code_version, why it is dirty), of what is there now."""
     try:
         git("ls-files", "--error-unmatch", "rslib/__init__.py")
         changed = git("status", "--porcelain", "--", *TREES)
         head = git("rev-parse", "HEAD")
-        return {"commit": head, "code": git("rev-parse", "HEAD:rslib"), "dirty": bool(changed)}
-    except (subprocess.CalledProcessError, FileNotFoundError):
-        return of_a_copy(paths.ROOT)
+        found = {"commit": head, "code": git("rev-parse", "HEAD:rslib"), "dirty": bool(changed)}
+        return found, "the code differs from its commit"
+    except (subprocess.CalledProcessError, OSError) as error:
+        found = of_a_copy(paths.ROOT)
+        return found, no_git(paths.ROOT, found, error)
+
+
+def no_git(root: Path, found: dict, error: Exception) -> str:
+    """Why git does not tell which code this is."""
+    if found["commit"]:
+        return f"files here are not those of commit {found['commit'][:10]}, which {FILE} names"
+    remedy = f"clone it with git, or give the copy a {FILE} file (make commit-file in the checkout)"
+    if not (root / ".git").exists():
+        return f"this copy has neither git's folder nor a whole {FILE} file; {remedy}"
+    if not isinstance(error, subprocess.CalledProcessError):
+        return f"git cannot be started ({error}), so nobody knows which commit this is; install it"
+    said = next(iter(str(error.stderr).strip().splitlines()), f"code {error.returncode}")
+    if "dubious ownership" in said:
+        remedy = f"git config --global --add safe.directory {root}"
+    elif "did not match any file" in said:
+        return "rslib is not committed here; commit it"
+    return f"git does not say which commit this is ({said}); {remedy}"
 
 
 def git(*words: str) -> str:
     command = ["git", "-C", str(paths.ROOT), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    english = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=True, env=english
+    )
+    return done.stdout.strip()
 
 
 def of_a_copy(root: Path) -> dict:

@@ -77,3 +77,52 @@ def test_without_a_whole_commit_file_nothing_is_known(text, head):
     if text is not None:
         (head / commit.FILE).write_text(text)
     assert version() == {"commit": None, "code": None, "dirty": True}
+
+
+def why():
+    return commit.looked()[1]
+
+
+def test_a_copy_without_git_is_called_one(head):
+    (head / "rslib/machine.py").write_text("")
+    assert "files here are not those of commit " + rev_parse("HEAD")[:10] in why()
+    (head / commit.FILE).unlink()
+    assert "neither git's folder nor a whole COMMIT file" in why()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "fatal: detected dubious ownership in repository at '/x'\nTo add an exception …",
+            "(fatal: detected dubious ownership in repository at '/x'); git config --global --add",
+        ),
+        ("fatal: bad object HEAD", "(fatal: bad object HEAD); clone it"),
+        ("error: pathspec 'rslib/x' did not match any file(s) known to git", "is not committed"),
+        (None, "git cannot be started"),
+    ],
+)
+def test_what_git_says_is_passed_on(said, words, tmp_path, monkeypatch):
+    def git(*_):
+        if said is None:
+            raise FileNotFoundError(2, "No such file or directory", "git")
+        raise subprocess.CalledProcessError(128, "git", stderr=said)
+
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(commit, "git", git)
+    found, told = commit.looked()
+    assert found == commit.UNKNOWN
+    assert words in told and "differs" not in told and "\n" not in told
+
+
+def test_a_changed_checkout_differs_from_its_commit(tmp_path, monkeypatch):
+    (tmp_path / "rslib").mkdir()
+    (tmp_path / "rslib/__init__.py").write_text("")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "code"]):
+        subprocess.run([*git, *words], check=True)
+    (tmp_path / "rslib/__init__.py").write_text("x = 1")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    found, told = commit.looked()
+    assert found["dirty"] and told == "the code differs from its commit"

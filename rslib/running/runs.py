@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from rslib import config, paths, tasks
+from rslib import commit, config, paths, tasks
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.machine import choose_device, claim, code_version, cores, session, usable
@@ -50,7 +50,8 @@ class Plan:
 
 def plan(study_name, params, report=print):
     """Everything the parameters ask for, checked, before anything is trained."""
-    code_version()  # of the code that this process has just loaded
+    if code_version()["dirty"]:  # of the code that this process has just loaded
+        commit.why_dirty()
     study = trained_study(study_name)
     wanted = study.select(params.rows)
     task = tasks.of(study.rows[0].recipe)  # rows of one table train one task

@@ -4,7 +4,7 @@ import sys
 
 import torch
 
-from rslib import machine, tasks
+from rslib import commit, machine, tasks
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.running import runs
@@ -37,7 +37,7 @@ def complete(plan, params, report=print):
     report(f"{len(plan.rows)} rows, {len(plan.jobs)} runs, {len(pending)} of them to be trained")
     if pending:
         if machine.code_version()["dirty"]:
-            report("the code differs from its commit: what is trained now can not be recorded")
+            report(f"{commit.why_dirty()}: what is trained now can not be recorded")
         processes = 1
         if params.executor == "local" and plan.device == "cpu":
             processes = max(1, min(machine.cores() // params.threads, len(pending)))
