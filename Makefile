@@ -57,7 +57,7 @@ gpu: $(if $(GPU_PYTHON),,.venv/.installed)
 
 # What the commit holds, for a copy of the working tree that travels without .git.
 commit-file:
-	$(PYTHON) -m rslib.commit
+	$(PYTHON) -m rslib.system.commit
 
 render: .venv/.installed
 	$(BIN)/python -m rslib render

@@ -28,8 +28,8 @@ sys.path.insert(0, str(ROOT))  # also where nothing is installed
 
 from filelock import FileLock, Timeout  # noqa: E402
 
-from rslib import commit  # noqa: E402
 from rslib.atomic import write_atomically  # noqa: E402
+from rslib.system import commit  # noqa: E402
 
 # seconds of nine minutes; "more" waits until the others are complete, or for half an hour
 SHARES = {"right": 45, "works": 20, "headline": 150, "peers": 60, "evidence": 240, "more": 150}

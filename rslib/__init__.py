@@ -9,5 +9,5 @@ The rooms, from the top floor down. A file imports from its own room and from lo
     tasks                      what is trained
     training, evidence         the engine; results and what they say
     recipes, models, data      the paper as data; networks; images
-    config, paths, machine, commit, atomic, faults, signals, output    the ground
+    config, paths, machine, atomic, system    the ground
 """

@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from rslib import commands, output, signals
+from rslib import commands
 from rslib.commands import data, errors, evaluate, export, profile, record, render, run
+from rslib.system import output, signals
 
 CONTENTS = {
     "Train": (run,),

@@ -16,9 +16,9 @@ import torch
 import torchvision
 from filelock import FileLock, SoftFileLock, Timeout
 
-from rslib import faults
-from rslib.commit import code_version
 from rslib.config import InputError, suggest
+from rslib.system import faults
+from rslib.system.commit import code_version
 
 DEVICES = ("auto", "cpu", "cuda")
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP)  # answers to flock

@@ -11,7 +11,7 @@ import rslib
 
 PACKAGE = Path(rslib.__file__).parent
 FLOORS = [  # from the ground up; rooms of one floor know nothing of each other
-    {"config", "paths", "atomic", "commit", "machine", "faults", "signals", "output"},
+    {"config", "paths", "atomic", "machine", "system"},
     {"recipes", "models", "data"},
     {"training", "evidence"},
     {"tasks"},
@@ -22,9 +22,8 @@ FLOORS = [  # from the ground up; rooms of one floor know nothing of each other
     {"__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TORCH_FREE = ("config", "paths", "atomic", "commit", "faults", "signals", "output")
-TORCH_FREE += ("recipes", "evidence", "report")
-TORCH_FREE += ("commands", "__main__")
+TORCH_FREE = ("config", "paths", "atomic", "system", "recipes", "evidence", "report", "commands")
+TORCH_FREE += ("__main__",)
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 
 

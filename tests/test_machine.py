@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from rslib import faults, machine
+from rslib import machine
 from rslib.config import InputError
+from rslib.system import faults
 
 
 @pytest.mark.parametrize("name", ["ENOSYS", "ENOLCK", "EOPNOTSUPP"])

@@ -1,15 +1,15 @@
 """What went wrong, as one line on standard error and an exit code.
 
-Three kinds: what the user gave (InputError), what the machine did (`rslib.faults`: any OSError,
-UnicodeError, want of memory), and bugs, which alone get a traceback.
+Three kinds: what the user gave (InputError); what the machine did (`rslib.system.faults`: any
+OSError, UnicodeError, want of memory); and bugs, which alone get a traceback.
 """
 
 import sys
 import traceback
 
-from rslib import faults, output
 from rslib.commands import BAD_INPUT, BUG, STOPPED
 from rslib.config import InputError
+from rslib.system import faults, output
 
 
 def fail(message: object, code: int) -> int:

@@ -5,10 +5,11 @@ import json
 import sys
 from functools import partial
 
-from rslib import commands, output
+from rslib import commands
 from rslib.commands import number
 from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.running.params import EXECUTORS, Params
+from rslib.system import output
 
 HELP = "train the rows of a study that have no result yet"
 

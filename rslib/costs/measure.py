@@ -17,8 +17,9 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional
 
-from rslib import faults, machine, models, output, signals
+from rslib import machine, models
 from rslib.config import Optim
+from rslib.system import faults, output, signals
 from rslib.training import ema, optim
 
 

@@ -12,8 +12,8 @@ import sys
 import threading
 from dataclasses import fields
 
-from rslib import output, signals
 from rslib.running.params import Params
+from rslib.system import output, signals
 from rslib.training import engine
 
 ERROR = "rslib: "  # begins the line by which a process says why it failed

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from rslib import commit, config, paths, tasks
+from rslib import config, paths, tasks
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.machine import choose_device, claim, code_version, cores, session, usable
@@ -13,6 +13,7 @@ from rslib.recipes import Row
 from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.running.params import Params
 from rslib.running.provenance import compare, describe
+from rslib.system import commit
 from rslib.tasks import Opened, Task
 from rslib.training import engine
 

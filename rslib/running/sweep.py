@@ -4,7 +4,7 @@ import sys
 
 import torch
 
-from rslib import commit, machine, tasks
+from rslib import machine, tasks
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.running import runs
@@ -18,6 +18,7 @@ from rslib.running.processes import (
     timed_elsewhere,
 )
 from rslib.running.timing import done_share, image_passes, image_seconds
+from rslib.system import commit
 from rslib.training.clock import duration
 
 HELD = 75  # exit code of a process that found its runs held by others, or was told to stop

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from rslib import __main__, output, signals
+from rslib import __main__
 from rslib.commands import profile
+from rslib.system import output, signals
 
 __main__.parser()  # imports here, once, what every fork would
 

@@ -6,9 +6,10 @@ import os
 import pytest
 import torch
 
-from rslib import faults, output, paths
+from rslib import paths
 from rslib.commands import errors
 from rslib.config import InputError
+from rslib.system import faults, output
 
 
 def raised(error, cause=None):

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from rslib import commit, paths
+from rslib import paths
+from rslib.system import commit
 
 GIT = ["git", "-C", str(paths.ROOT)]
 
