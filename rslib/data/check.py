@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from PIL import Image
 
 from rslib.config import InputError, sha256
+from rslib.data import shared
 from rslib.data.formats.remember import remembered
 from rslib.data.unreadable import UnopenedFile, UnreadableImage, named, refuse_irregular, shown
 from rslib.machine import cores
@@ -108,6 +110,7 @@ def check(splits, classes, about, cache_dir, report):
     and the SHA-256 of the classes and of all names, labels and contents.
     """
     total = sum(map(len, splits.values()))
+    published = any(images.in_memory for images in splits.values())
     if _is_small(splits.values()):
         read = {name: _read_all(images.items, True, report) for name, images in splits.items()}
         found = outcome(splits, classes, read)
@@ -126,22 +129,27 @@ def check(splits, classes, about, cache_dir, report):
         )
     bad = [images.items[p] for name, images in splits.items() for p in found[name].tolist()]
     _judge(bad, total, report)
+    if not published and (line := str(found["shared"])):
+        report(line)
     good = {name: without(images, found[name]) for name, images in splits.items()}
     return good, str(found["sha256"])
 
 
 def outcome(splits, classes, read):
     """{"sha256": of all that is good, name of a split: positions of what is not, "unopened": how
-    many of these could not be opened}, as arrays."""
-    contents, bad, unopened = [], {}, 0
+    many of these could not be opened, "shared": a line on images of two parts}, as arrays."""
+    contents, bad, unopened, named = [], {}, 0, {}
     for name, images in splits.items():
         rows = zip(images.names, images.labels.tolist(), read[name], strict=True)
         rows = [[called, label, digest] for called, label, (_, digest) in rows]
         bad[name] = np.flatnonzero([not isinstance(digest, str) for *_, digest in rows])
         contents.append([name, [row for row in rows if isinstance(row[-1], str)]])
+        named[name] = [(row[0], row[2]) for row in rows]
         unopened += sum(digest is UnopenedFile for *_, digest in rows)
     sha = np.array(sha256([classes, contents]))
-    return {"sha256": sha, "unopened": np.array(unopened), **bad}
+    tested = named.pop("test", [])  # a build has none
+    line = np.array(shown(shared.told(chain(*named.values()), tested)))
+    return {"sha256": sha, "unopened": np.array(unopened), "shared": line, **bad}
 
 
 def without(images, positions):

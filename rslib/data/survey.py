@@ -1,5 +1,6 @@
 """What a data set on disk really holds, before anybody trains on it."""
 
+import hashlib
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,8 @@ from PIL.ExifTags import Base
 from tqdm import tqdm
 
 from rslib.config import InputError
-from rslib.data.check import CHUNK, decode, opened, reason_against
+from rslib.data import shared
+from rslib.data.check import CHUNK, content_of, decode, opened, reason_against
 from rslib.data.formats import tars, tfrecord
 from rslib.data.formats.columns import Slices
 from rslib.data.splits import balanced
@@ -38,7 +40,7 @@ def survey(listing, sample=0, report=print):
 
     first = ", ".join(map(str, classes[:5])) + (" …" if len(classes) > 5 else "")
     tell(f"{len(classes):,} classes: {first}")
-    unreadable = 0
+    unreadable, contents = 0, []
     for part, images in (("training", train), ("test", test)):
         if not len(images):
             raise InputError(f"there are no {part} images")
@@ -51,13 +53,20 @@ def survey(listing, sample=0, report=print):
             right = f"the checksums of {len(files):,} shards are right"
             tell(f"  {right if known else 'no checksums of these shards are known'}")
         chosen = balanced(images, sample, "check") if sample else np.arange(len(images))
-        unreadable += look(images, chosen.tolist(), tell)
+        bad, digests = look(images, chosen.tolist(), tell)
+        unreadable += bad
+        contents.append(digests)
+    if not train.in_memory and (line := shared.told(*contents)):
+        tell(line)
     return unreadable
 
 
 def look(images, positions, report):
-    """Decode some images, and say how many are odd in which way; how many can not be read."""
-    found, bad = Counter(), []
+    """Decode some images, and say how many are odd in which way.
+
+    Returns how many can not be read, and [(name, digest of its content)] of all.
+    """
+    found, bad, digests = Counter(), [], []
     # Pillow decodes outside the interpreter's lock; what it warns of, damaged EXIF, is counted here
     with (
         warnings.catch_warnings(action="ignore"),
@@ -66,9 +75,10 @@ def look(images, positions, report):
     ):
         for start in range(0, len(positions), CHUNK):  # not all of a million are waiting at once
             chunk = positions[start : start + CHUNK]
-            kinds = pool.map(lambda p: kind_of(images.items[p]), chunk)
-            for position, kind in zip(chunk, kinds, strict=True):
+            kinds = pool.map(lambda p: kind_and_digest(images.items[p]), chunk)
+            for position, (kind, digest) in zip(chunk, kinds, strict=True):
                 found[kind] += 1
+                digests.append((images.names[position], digest))
                 progress.update()
                 if kind == "unreadable":
                     bad.append(position)
@@ -77,7 +87,14 @@ def look(images, positions, report):
     for position in bad[:5]:
         told = f" ({reason})" if (reason := reason_against(images.items[position])) else ""
         report(f"  can not be read: {images.names[position]}{told}")
-    return len(bad)
+    return len(bad), digests
+
+
+def kind_and_digest(item):
+    kind = kind_of(item)
+    if isinstance(item, torch.Tensor) or kind == "unreadable":
+        return kind, None
+    return kind, hashlib.sha256(content_of(item)).hexdigest()
 
 
 def kind_of(item):

@@ -36,7 +36,8 @@ def test_it_says_what_is_there_and_what_is_odd(tree):
     assert (
         "4 JPEG RGB" in said[2] and "1 JPEG CMYK" in said[2] and "1 PNG RGB named .jpg" in said[2]
     )
-    assert said[-1].startswith("  can not be read: val/dog/2.jpg (")
+    assert said[-2].startswith("  can not be read: val/dog/2.jpg (")
+    assert said[-1].startswith("5 of 6 test images are training images too, as val/cat/0.jpg = ")
 
 
 def test_a_sample_is_balanced(tree):
