@@ -123,6 +123,30 @@ for archive, md5 in ARCHIVE_META.values():
 # `--data-dir`, any folder for one.
 
 # %% [markdown]
+# ## What is read, passed over, refused
+#
+# Whatever is passed over is told in one line for each part, before training too; what is refused, in one
+# line that names it and the remedy.
+#
+# | what lies there | what becomes of it |
+# |---|---|
+# | `.jpg` `.jpeg` `.jpe` `.jfif` `.jif` `.png` `.bmp` `.webp` `.tif` `.tiff` `.ppm` `.pgm`, in any case | read; what it is, its first bytes say |
+# | other suffixes, or none; files beside the class folders; links to folders | passed over |
+# | hidden files and folders; `@eaDir`, `#recycle`, `lost+found`, `__MACOSX` and others that systems keep | passed over, and never a class |
+# | folders that are called as images are, `a.jpg/` | passed over |
+# | named pipes, sockets, devices, links to nowhere | never opened; count as unreadable |
+# | half files, pages of HTML, Git LFS pointers, more pixels than Pillow's limit, 16-bit grey PNGs (convert them to 8 bits) | unreadable: left out, and refused where they are more than one in a thousand |
+# | `test/`, `val/`, `validation/`, `valid/`, in any case | tested on is the first that has the classes of `train/` |
+# | class names in two forms of Unicode | one class; refused where both lie in one part |
+# | classes in one part alone, or without an image | refused |
+# | a class with less than an even share for minival | gives half of its images, rounded down |
+# | the same image to train on and to test on | told, and kept |
+# | tars: members of the suffixes above, `.cls`, `.txt`; folders and `./` before names | read |
+# | tars: `._*`, hidden and other members; labels without an image | passed over |
+# | tars: absolute names, `..`, links, devices, holes | the tar is refused |
+# | ImageNet with more than one image in a thousand missing | told, and refused by `data check` and where all is asked for |
+
+# %% [markdown]
 # ## Look at it first
 #
 # `python -m rslib data check DATASET DATA_DIR` decodes what is there and says what it found. Here it is
@@ -335,7 +359,8 @@ _ = sheets.sheet(lines)
 # %% [markdown]
 # ## What it is shown in evaluation
 #
-# The authors take the centre square of 0.875 of the shorter side. timm, for its weights of ResNet-RS,
+# The authors take the centre square of 0.875 of the shorter side, of every image whatever its size. Only
+# the embedded images and CIFAR, which are stored at a network's size, are shown whole at that size. timm, for its weights of ResNet-RS,
 # takes 0.91, 0.94 or all of it, by depth. The whole image stands before them; `python -m rslib
 # evaluate` has both, because numbers belong to their crop.
 
