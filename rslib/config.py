@@ -3,7 +3,8 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -183,3 +184,31 @@ def key(recipe: Recipe, manifest_sha256: str) -> str:
     the manifest's hash says which images they were.
     """
     return sha256([identity(recipe), manifest_sha256, NUMERICS_VERSION])[:10]
+
+
+CROWD = min(1024, max(64, 4 * (os.cpu_count() or 1)))  # threads or processes a machine can bear
+MOST = {  # of what is counted: nobody means more
+    "epochs": 1_000_000,
+    "seeds": 10_000,
+    "threads": CROWD,
+    "workers": CROWD,
+    "sample": 1_000_000_000,
+    "resolution": 8192,
+    "side": 8192,
+}
+
+
+def count(
+    name: str, given: object, least: int, *, optional: bool = False, shown: Callable = repr
+) -> Any:
+    """A whole number from `least` to the most of its kind. Raises InputError."""
+    if optional and given is None:
+        return given
+    kind = name.lstrip("-")
+    if type(given) is int and least <= given <= MOST[kind]:
+        return given
+    what = "whole pixels" if kind in ("resolution", "side") else "a whole number"
+    limit = f"from {least} on"
+    if type(given) is int and given > least:
+        limit = f"up to {MOST[kind]:,}"
+    raise InputError(f"{name} is {shown(given)[:40]}; give {what} {limit}")

@@ -8,8 +8,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
-from rslib import paths
-from rslib.config import InputError
+from rslib import config, paths
 
 # 75 is sysexits' "temporary failure": also a run that another process holds is worth another try
 DONE, BAD_INPUT, DIVERGED, BUG, STOPPED = 0, 1, 65, 70, 75
@@ -53,16 +52,14 @@ def resolution(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--resolution", type=number, help=what)
 
 
-def whole(name: str, given: object, least: int, remedy: str) -> int | None:
-    """A whole number from `least` on, or None where nothing was given. Raises InputError."""
-    if given is None or (type(given) is int and given >= least):
-        return given
-    raise InputError(f"{name} is {given}; {remedy}")
+def whole(name: str, given: object, least: int) -> int | None:
+    """A whole number within its bounds, or None where nothing was given. Raises InputError."""
+    return config.count(name, given, least, optional=True, shown=str)
 
 
 def pixels(given: object) -> int | None:
     """A resolution. Raises InputError."""
-    return whole("resolution", given, 1, "give whole pixels")
+    return whole("resolution", given, 1)
 
 
 def folder_of_runs(options: argparse.Namespace) -> Path:

@@ -29,8 +29,8 @@ def main(options: argparse.Namespace) -> int:
     from rslib.data import images
 
     for name in ("sample", "workers"):
-        commands.whole(name, getattr(options, name, None), 0, "give a whole number")
-    commands.whole("--side", getattr(options, "side", None), 1, "give whole pixels")
+        commands.whole(name, getattr(options, name, None), 0)
+    commands.whole("--side", getattr(options, "side", None), 1)
     if options.kind == "build" and not options.to:
         raise InputError("--to is empty; name a folder")
     listing = images.source(options.dataset, options.data_dir)

@@ -30,7 +30,7 @@ def main(options: argparse.Namespace) -> int:
     from rslib import machine, models
     from rslib.costs import profile
 
-    threads = commands.whole("threads", options.threads, 1, "give a whole number from 1 on")
+    threads = commands.whole("threads", options.threads, 1)
     device = machine.choose_device(options.device)
     variants = profile.chosen(tuple(filter(None, options.variants.split(","))), device)
     asked = {"device": device, "threads": threads, "variants": variants}

@@ -6,11 +6,11 @@ words over as strings; here each ends in one line.
 
 import ast
 import json
-import math
 from dataclasses import dataclass, field, fields
 
-from rslib.config import InputError, suggest
+from rslib.config import InputError, count, suggest
 
+MOST_HOURS = 1_000_000
 EXECUTORS = ("local", "inline")
 
 
@@ -37,8 +37,7 @@ class Params:
         _choice("scale", self.scale, ("auto", *NAMES))
         _choice("executor", self.executor, EXECUTORS)
         for name in ("dataset", "data_dir", "runs_dir", "device"):
-            if not isinstance(getattr(self, name), str):
-                raise InputError(f"{name} is {getattr(self, name)!r}; give a word")
+            object.__setattr__(self, name, _text(name, getattr(self, name)))
         _whole("epochs", self.epochs, at_least=1, optional=True)
         _whole("seeds", self.seeds, at_least=1)
         _whole("threads", self.threads, at_least=1)
@@ -47,8 +46,8 @@ class Params:
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} is {getattr(self, name)!r}; give True or False")
         hours = self.max_hours
-        if hours is not None and not (type(hours) in (int, float) and 0 < hours < math.inf):
-            raise InputError(f"max_hours is {hours!r}; give a number above 0")
+        if hours is not None and not (type(hours) in (int, float) and 0 < hours <= MOST_HOURS):
+            raise InputError(f"max_hours is {hours!r:.40}; give a number of hours above 0")
         object.__setattr__(self, "rows", _words("rows", self.rows))
 
     @property
@@ -67,8 +66,7 @@ class Profiling:
 
     def __post_init__(self):
         _choice("device", self.device, ("", "auto", "cpu", "cuda"))
-        if not isinstance(self.runs_dir, str):
-            raise InputError(f"runs_dir is {self.runs_dir!r}; give a word")
+        object.__setattr__(self, "runs_dir", _text("runs_dir", self.runs_dir))
         object.__setattr__(self, "variants", _words("variants", self.variants))
 
 
@@ -82,8 +80,7 @@ class Looking:
 
     def __post_init__(self):
         for name in ("dataset", "data_dir"):
-            if not isinstance(getattr(self, name), str):
-                raise InputError(f"{name} is {getattr(self, name)!r}; give a word")
+            object.__setattr__(self, name, _text(name, getattr(self, name)))
         if self.data_dir and not self.dataset:
             raise InputError(f"data_dir is {self.data_dir}; say as dataset what it holds")
         _whole("sample", self.sample, at_least=0)
@@ -112,20 +109,31 @@ def _choice(name, value, choices):
 
 
 def _whole(name, value, *, at_least, optional=False):
-    if optional and value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
-        raise InputError(f"{name} is {value!r}; give a whole number from {at_least} on")
+    count(name, value, at_least, optional=optional)
+
+
+def _text(name, value):
+    """A word; papermill makes a number of one that looks like it, such as a folder's name."""
+    if type(value) in (int, float):
+        return str(value)
+    if not isinstance(value, str):
+        raise InputError(f"{name} is {value!r}; give a word")
+    return value
 
 
 def _words(name, value):
     """A list of words, also where it came as JSON or with commas: '["ema"]', 'cosine,ema'."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
-        except json.JSONDecodeError:
-            value = [word.strip() for word in value.split(",") if word.strip()]
-        value = [value] if isinstance(value, str) else value
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not isinstance(found, str | list):  # one word may look like a number
+            found = [word.strip() for word in value.split(",") if word.strip()]
+        value = [found] if isinstance(found, str) else found
+    value = [value] if type(value) in (int, float) else value
+    if isinstance(value, list | tuple):
+        value = [str(word) if type(word) in (int, float) else word for word in value]
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
         raise InputError(f'{name} is {value!r}; give a list of words, e.g. \'["cosine", "ema"]\'')
     return list(value)

@@ -3,7 +3,7 @@
 import pytest
 
 from rslib.config import InputError
-from rslib.running.params import Looking, Params, from_namespace
+from rslib.running.params import Looking, Params, Profiling, from_namespace
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,18 @@ from rslib.running.params import Looking, Params, from_namespace
         ({"reuse": "false"}, "reuse is 'false'; give True or False"),
         ({"max_hours": 0}, "max_hours is 0"),
         ({"max_hours": float("nan")}, "max_hours is nan"),
-        ({"rows": 3}, "rows is 3"),
-        ({"rows": "[1, 2]"}, r"rows is \[1, 2\]"),
-        ({"data_dir": 7}, "data_dir is 7"),
+        ({"max_hours": float("1e400")}, "max_hours is inf"),
+        ({"max_hours": 1e9}, "max_hours is 1000000000.0"),
+        ({"max_hours": "2"}, "max_hours is '2'"),
+        ({"epochs": float("inf")}, "epochs is inf"),
+        ({"epochs": 10**9}, "epochs is 1000000000; give a whole number up to 1,000,000"),
+        ({"threads": 100_000}, "threads is 100000; give a whole number up to"),
+        ({"workers": 100_000}, "workers is 100000; give a whole number up to"),
+        ({"seeds": 10**12}, "seeds is 1000000000000; give a whole number up to 10,000"),
+        ({"rows": True}, "rows is True"),
+        ({"rows": [None]}, r"rows is \[None\]"),
+        ({"data_dir": None}, "data_dir is None"),
+        ({"data_dir": ["x"]}, r"data_dir is \['x'\]"),
     ],
 )
 def test_a_wrong_value_is_told_in_one_line(given, message):
@@ -35,7 +44,8 @@ def test_a_wrong_value_is_told_in_one_line(given, message):
     ("given", "message"),
     [
         ({"data_dir": "/images"}, "data_dir is /images; say as dataset what it holds"),
-        ({"dataset": 10}, "dataset is 10; give a word"),
+        ({"dataset": True}, "dataset is True; give a word"),
+        ({"sample": 10**10}, "sample is 10000000000; give a whole number up to"),
         ({"sample": -1}, "sample is -1; give a whole number from 0 on"),
     ],
 )
@@ -50,6 +60,19 @@ def test_a_wrong_value_for_looking_is_told_too(given, message):
 )
 def test_rows_may_come_as_json_or_with_commas(rows):
     assert Params(rows=rows).rows == ["cosine", "+ EMA of weights"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [(3, ["3"]), ("1e3", ["1e3"]), ("[1, 2]", ["1", "2"]), ("7,ema", ["7", "ema"])],
+)
+def test_a_word_that_looks_like_a_number_is_one(rows, words):
+    """papermill makes numbers of them on the way."""
+    assert Params(rows=rows).rows == words
+    found = Params(data_dir=2024, runs_dir=7, dataset=10)
+    assert (found.data_dir, found.runs_dir, found.dataset) == ("2024", "7", "10")
+    assert Profiling(runs_dir=7).runs_dir == "7"
+    assert Looking(dataset="folder", data_dir=2024).data_dir == "2024"
 
 
 def test_training_is_asked_for_by_scale_or_epochs_alone():
