@@ -9,6 +9,8 @@ from rslib.config import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER = ROOT / "data" / "paper"
+if not PAPER.is_dir():  # not in place, but copied by pip: see setup.py
+    PAPER = ROOT / "rslib" / "paper"
 RESULTS = ROOT / "data" / "results"
 EMBEDDED = ROOT / "data" / "fashion-mnist" / "fashion-mnist.npz"
 # train-00003-of-01024, imagenet2012-validation.tfrecord-00000-of-00064, val-000012-of-000050.tar
