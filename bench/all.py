@@ -12,7 +12,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from measure import load, words
+from measure import load, parser, words
 
 from rslib import machine
 from rslib.atomic import write_atomically
@@ -50,4 +50,6 @@ def main(file=None):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    options = parser()
+    options.add_argument("file", nargs="?", help="where JSON is written; without it, rows in words only")
+    main(*filter(None, [options.parse_args().file]))

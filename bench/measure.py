@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import resource
+import sys
 import time
 from statistics import median, quantiles
 
@@ -71,16 +72,26 @@ def load():
     return [round(average, 1) for average in os.getloadavg()]
 
 
+def parser():
+    """A parser whose help is the docstring of the program that was started."""
+    return argparse.ArgumentParser(
+        description=sys.modules["__main__"].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def main(bench):
     """Run a bench, a function of the number of rounds (as by default if none is given).
 
     Prints its rows in words, and with --json as one line of JSON for bench/all.py.
     """
-    options = argparse.ArgumentParser()
-    options.add_argument("rounds", nargs="*", type=int)
-    options.add_argument("--json", action="store_true")
+    options = parser()
+    options.add_argument("rounds", nargs="?", type=int, help="how often each side is timed")
+    options.add_argument("--json", action="store_true", help="one line of JSON, nothing else")
     asked = options.parse_args()
-    rows = bench(*asked.rounds)
+    if asked.rounds is not None and asked.rounds < 2:
+        options.error(f"{asked.rounds} rounds have no quartiles; give 2 or more")
+    rows = bench() if asked.rounds is None else bench(asked.rounds)
     if asked.json:
         print(json.dumps(rows))
         return

@@ -13,7 +13,6 @@ At full size it takes 2 GB of disk and some ten minutes, nearly all of them to m
 decode it.
 """
 
-import argparse
 import io
 import json
 import os
@@ -21,9 +20,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import SUPPRESS
 from pathlib import Path
 
-from measure import load
+from measure import load, parser
 from PIL import Image
 
 from rslib.config import Recipe, evolve
@@ -153,10 +153,10 @@ def bench(layout, entries):
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser()
+    options = parser()
     options.add_argument("--layout", choices=("shards", "folders"), default="shards")
     options.add_argument("--entries", type=int, default=IMAGENET)
-    options.add_argument("--start", type=Path)
+    options.add_argument("--start", type=Path, help=SUPPRESS)  # for the processes it starts
     asked = options.parse_args()
     if asked.start:
         print(json.dumps(start(asked.start, asked.entries)))

@@ -165,9 +165,16 @@ def line(measurement):
     peak = f"peak {measurement['memory']['full'] / 2**30:.2f} GiB{memory}"
     return (
         f"{what}: {middle:.3g} s for 128 images ({low:.3g} to {high:.3g}){slow}, "
-        f"{devices.BATCH / middle:.3g} images/s; {peak}; the least time of such a step is "
-        f"{share:.0f} % of that; load before {load:.1f}"
+        f"{devices.BATCH / middle:.3g} images/s; {peak}; {least_in_words(share)}; "
+        f"load before {load:.1f}"
     )
+
+
+def least_in_words(share):
+    """share: least time in percent of what was measured."""
+    if share > 100:  # by rates that were measured in another minute
+        return "faster than the machine's own rates allow, which were measured when it was slower"
+    return f"the least time of such a step is {share:.0f} % of that"
 
 
 def of_roof(measurement):

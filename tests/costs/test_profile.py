@@ -367,3 +367,8 @@ def test_two_processes_never_measure_at_once(measured, tmp_path):
 def test_a_notebook_that_measures_nothing_takes_no_words_on_measuring(given, message):
     with pytest.raises(InputError, match=message):
         collect.profiled(pareto.TABLE_7, Profiling(**given))
+
+
+def test_a_step_faster_than_the_rates_allow_is_said_in_words():
+    assert profile.least_in_words(63.4) == "the least time of such a step is 63 % of that"
+    assert "%" not in profile.least_in_words(111) and "faster" in profile.least_in_words(111)
