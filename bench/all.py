@@ -51,5 +51,5 @@ def main(file=None):
 
 if __name__ == "__main__":
     options = parser()
-    options.add_argument("file", nargs="?", help="where JSON is written; without it, rows in words only")
+    options.add_argument("file", nargs="?", help="where JSON is written; without it, only words")
     main(*filter(None, [options.parse_args().file]))

@@ -18,6 +18,7 @@ from rslib.config import InputError, sha256
 
 BASE = "in_step"  # metadata of the .ipynb: the digest of the cells that both halves had
 FORMAT = "py:percent"
+COMMITS = 20  # that are looked through for halves in step
 
 
 def cells(notebook):
@@ -77,18 +78,22 @@ def write(notebook, file):
 
 
 def committed(file):
-    """Digests of both halves in git's HEAD, if they are in step there: for what has no BASE yet."""
-    found = set()
-    for half in (file, file.with_suffix(".py")):
-        name = os.path.relpath(half, paths.ROOT)
-        shown = ["git", "-C", str(paths.ROOT), "show", f"HEAD:{name}"]
-        try:
-            done = subprocess.run(shown, capture_output=True, check=True)
-            content = done.stdout.decode()
-            if half is file:
-                found.add(digest(nbformat.reads(content, as_version=4)))
-            else:
-                found.add(digest(jupytext.reads(content, fmt=FORMAT)))
-        except (OSError, subprocess.CalledProcessError, ValueError):
-            return set()
-    return found if len(found) == 1 else set()
+    """{digest} of both halves where git last had them in step: for what has no BASE, or an old one.
+
+    Empty without git, or where they were not in step in the last commits.
+    """
+    halves = [os.path.relpath(half, paths.ROOT) for half in (file, file.with_suffix(".py"))]
+    try:
+        for commit in git("log", f"-{COMMITS}", "--format=%H", "--", *halves).split():
+            notebook, text = (git("show", f"{commit}:./{half}") for half in halves)
+            found = {digest(nbformat.reads(notebook, 4)), digest(jupytext.reads(text, FORMAT))}
+            if len(found) == 1:
+                return found
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        pass
+    return set()
+
+
+def git(*words):
+    done = subprocess.run(["git", "-C", str(paths.ROOT), *words], capture_output=True, check=True)
+    return done.stdout.decode()

@@ -100,14 +100,30 @@ def test_the_same_edit_in_both_halves_is_one_edit(pair):
     assert sources(pair)[2] == "print(3)"
 
 
-def test_without_a_base_what_is_committed_decides(pair, monkeypatch):
+def without_base(pair):
     notebook = nbformat.read(pair, as_version=4)
     del notebook.metadata[pairs.BASE]
     nbformat.write(notebook, pair)
+
+
+def test_without_a_base_and_git_nothing_is_guessed(pair):
+    without_base(pair)
     edit_text(pair)
     with pytest.raises(InputError, match="were both edited"):
-        render.render(["page"])  # no git here
-    monkeypatch.setattr(pairs, "committed", lambda file: {pairs.digest(notebook)})
+        render.render(["page"])
+
+
+def test_without_a_base_the_last_commit_in_step_decides(pair):
+    def git(*words):
+        named = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", "-C", paths.ROOT, *named, *words], check=True, capture_output=True)
+
+    without_base(pair)
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "in step")
+    edit_text(pair)
+    git("commit", "-qam", "one half alone")
     render.render(["page"], lambda line: None, execute_too=False)
     assert sources(pair)[2] == "print(n + 1)"
 
