@@ -55,6 +55,7 @@ def in_step(file, report=print):
     bases = {notebook.metadata.get(BASE), *committed(file)}
     if of_notebook in bases:
         notebook = combine_inputs_with_outputs(text, notebook, FORMAT)
+        notebook.metadata.get("jupytext", {}).pop("text_representation", None)  # of the .py alone
         write(notebook, file)
         report(f"{file.name} brought in step with {text_file.name}")
     elif of_text in bases:
