@@ -105,6 +105,9 @@ def open_images(data, listing, cache_dir=None, report=print):
     refuse_untrained(before, splits["train"].labels, classes, "that can be read", "repair some")
     counts = {name: len(images) for name, images in splits.items()}
     manifest = {"classes": len(classes), **counts, "sha256": content}
+    sizes = np.bincount(splits["test"].labels, minlength=len(classes))
+    if sizes.max(initial=0) * len(classes) > sizes.sum():  # uneven classes: guessing scores more
+        manifest["largest"] = int(sizes.max())
     if how := str(chosen["minival_by"]):
         manifest["minival_by"] = how
     if built := tars.built(train):

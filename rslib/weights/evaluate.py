@@ -63,7 +63,7 @@ def validation(root, cache_dir=None, report=print):
     if imagenet.sharded(root) or imagenet.flat(root):
         _, found, classes = images.imagenet_at(root, cache_dir, report)
         return found, classes
-    return images.labelled(root, "val")
+    return images.labelled(root, "val", report)
 
 
 def evaluate(
