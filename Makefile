@@ -44,6 +44,7 @@ test: .venv/.installed
 
 # GPU tests are skipped above; here they run on the CPU, in the first step of `make gpu`.
 test-long: .venv/.installed
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2 -m long --ignore tests/gpu
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests/gpu -m long
 	rm -rf "$(RUNS)/miniature"
 	CUDA_VISIBLE_DEVICES= $(BIN)/python bench/gpu.py --device cpu --minutes 20 --out "$(RUNS)/miniature"

@@ -117,7 +117,7 @@ def test_the_page_of_names_leaves_out_nothing_that_a_room_exports(room):
     assert set(exported) <= {name for module, name in NAMED if module == f"rslib.{room}"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_example_on_the_page_of_names_runs(tmp_path, monkeypatch):
     (code,) = re.findall(r"^```python\n(.+?)^```", API, re.DOTALL | re.MULTILINE)
     monkeypatch.chdir(tmp_path)

@@ -101,8 +101,7 @@ def test_the_first_code_cell_holds_the_parameters_their_defaults_and_their_help(
     kind = next(kind for kind in kinds if given.keys() <= vars(kind).keys())
     defaults = {name: value for name, value in vars(kind).items() if name in given}
     assert given == defaults
-    left_to_the_shell = {"threads", "workers"} if isinstance(kind, Params) else set()
-    assert set(vars(kind)) - set(given) == left_to_the_shell
+    assert set(vars(kind)) == set(given)
     told = papermill("--help-notebook", path)
     assert told.returncode == 0
     for line in tagged[0].source.splitlines():

@@ -36,6 +36,8 @@ def complete(plan, params, report=print):
     pending = [job for job in plan.jobs if ended[job.run_id] < attempts]
     report(f"scale {plan.scale}: {plan.why}")
     report(f"{len(plan.rows)} rows, {len(plan.jobs)} runs, {len(pending)} of them to be trained")
+    if not pending:
+        report("all have ended before and are shown; reuse=False (--no-reuse) trains them again")
     if pending:
         if machine.code_version()["dirty"]:
             report(f"{commit.why_dirty()}: what is trained now can not be recorded")

@@ -136,7 +136,7 @@ def test_a_run_that_is_not_met_says_by_how_much(epochs_run):
     assert "now diverged" in provenance.compare(found, found | {"status": "diverged"})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kills_in_mid_epoch_change_no_bit(epochs_run, tmp_path):
     """kill -9 again and again, at various moments; the same command ends in the same weights."""
     found, _ = epochs_run
@@ -159,7 +159,7 @@ def test_kills_in_mid_epoch_change_no_bit(epochs_run, tmp_path):
     assert resumed >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_told_or_orphaned_process_saves_and_leaves(epochs_run, tmp_path):
     found, _ = epochs_run
     options = ["--rows", "epochs", "--runs-dir", tmp_path]

@@ -120,7 +120,7 @@ while True:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_kill_at_any_moment_of_saving_leaves_a_whole_checkpoint(tmp_path):
     last = 0
     for n in range(8):
