@@ -50,9 +50,7 @@ reuse: bool = True  # False trains anew and compares with the stored run
 compile: bool = False  # True times eager and compiled steps and keeps the faster
 max_hours: float = None  # Refuse what would take longer; None for no limit
 threads: int = 1  # CPU threads of each training process
-workers: int = (
-    None  # Loader processes; None for 0 on a CPU, and all cores but one, at most 16, with a GPU
-)
+workers: int = None  # Loader processes; None for 0 on a CPU, and up to 16 with a GPU
 
 # %% tags=["hide-input"]
 import inspect

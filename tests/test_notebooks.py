@@ -130,6 +130,7 @@ def test_smoke_trains_every_row_from_any_folder(tmp_path):
     assert "10 of them to be trained" in stdout(training)
 
 
+@pytest.mark.long
 def test_smoke_trains_figure_5(tmp_path):
     words = ["-p", "scale", "smoke", "-p", "rows", "b0-slow", "-p", "runs_dir", tmp_path / "runs"]
     done = papermill(FIGURE5, tmp_path / "out.ipynb", *words)

@@ -35,6 +35,8 @@ class Forked:
                 os.close(number)
             sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
             sys.stderr = open(2, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+            # a shell's background ignores SIGINT; a command is tried as in the foreground
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             for number in ignored:
                 signal.signal(number, signal.SIG_IGN)
             profile.main = lambda options: work() or 0

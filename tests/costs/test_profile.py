@@ -43,6 +43,7 @@ def test_latency_is_the_median_for_128_images_and_memory_the_slope():
     assert devices.image_bytes(MEASUREMENT | {"memory": {"full": 1600}}) is None
 
 
+@pytest.mark.long
 def test_a_measurement_is_a_training_step_of_a_process_of_its_own():
     (one,) = profile.profile("resnet_rs_50", 32, "cpu", threads=1)
     assert one["fits"] and one["images"] == 4 and len(one["block_seconds"]) >= 3
@@ -160,6 +161,7 @@ def test_variants_differ_in_what_their_names_say():
         assert how.tf32 == (name[:4] in ("tf32", "bf16")) and how.channels_last != ("nchw" in name)
 
 
+@pytest.mark.long
 def test_an_interrupted_profile_keeps_what_has_ended(tmp_path):
     """Stopped in its second measurement, it says so, and the first one is whole."""
     command = [sys.executable, "-m", "rslib", "profile", "table7", "--device", "cpu"]

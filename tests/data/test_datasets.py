@@ -55,6 +55,7 @@ def assert_trained(result, dataset, classes):
     assert counts == {"train": 256, "minival": 200, "test": 200, "classes": classes}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("dataset", "make"), [("folder", as_folder), ("imagenet", as_imagenet)])
 def test_the_notebook_trains_on_files(dataset, make, tmp_path):
     (tmp_path / "images").mkdir()

@@ -32,6 +32,7 @@ def fit(task, run_dir, **kwargs):
     return engine.fit(task, task.recipe, run_dir, seed=3, **quiet, **kwargs)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("error", "ignore:`torch.jit:DeprecationWarning")  # of older torch
 def test_the_compiled_step_is_the_plain_one():
     """Loss, every gradient and every batch statistic, to float32's rounding, twice over.
