@@ -60,7 +60,8 @@ class Renderer(MystRenderer):
 
     def fields(self, item):
         """The lines of a class that declare its fields, with the comments beside them."""
-        attributes = list(self.get_children(item, {"attribute"}, omit_hidden=False))
+        attributes = self.get_children(item, {"attribute"}, omit_hidden=False)
+        attributes = [held for held in attributes if not held.get("inherited")]  # of other files
         if not attributes:
             return []
         lines = f"{attributes[0]['range'][0]}-{attributes[-1]['range'][1]}"
