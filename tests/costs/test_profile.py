@@ -164,30 +164,35 @@ def test_variants_differ_in_what_their_names_say():
 @pytest.mark.long
 def test_an_interrupted_profile_keeps_what_has_ended(tmp_path):
     """Stopped in its second measurement, it says so, and the first one is whole."""
-    command = [sys.executable, "-m", "rslib", "profile", "table7", "--device", "cpu"]
+    # where the tests run in the background of a shell, they inherit that SIGINT is ignored
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "rslib", "profile", "table7"]
     process = subprocess.Popen(
-        [*command, "--threads", "1", "--runs-dir", str(tmp_path)],
+        [*command, "--device", "cpu", "--threads", "1", "--runs-dir", str(tmp_path)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # where the tests run in the background of a shell, they inherit that it is ignored
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+    def until(true):
+        end = time.monotonic() + 200
+        while not true():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
     try:
-        while not (files := list(tmp_path.rglob("*.json"))):
-            assert process.poll() is None
-            time.sleep(0.1)
-        while not any("efficientnet_b1" in line for line in started_by(process.pid)):
-            time.sleep(0.1)
+        until(lambda: list(tmp_path.rglob("*.json")))
+        until(lambda: any("efficientnet_b1" in line for line in started_by(process.pid)))
         os.killpg(process.pid, signal.SIGINT)
         told = process.communicate(timeout=60)[1]
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 75 and "the same command goes on" in told
-    (one,) = devices.read(files[0])
+    (file,) = tmp_path.rglob("*.json")
+    (one,) = devices.read(file)
     assert one["model"] == "efficientnet_b0"
-    assert [f.name for f in files[0].parent.iterdir() if ".tmp" in f.name] == []
+    assert [f.name for f in file.parent.iterdir() if ".tmp" in f.name] == []
 
 
 def started_by(pid):
