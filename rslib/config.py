@@ -52,6 +52,8 @@ class Data:
     minival_images: int = 25_022  # held out of the training images (2 % of ImageNet, §4.2)
     test_images: int = 0  # class-balanced subset; 0: all
     subset: int = 0  # another number draws another training subset of the same size
+    split: str = ""  # "blocks": subsets share no image, see rslib.data.splits.by_blocks
+    further_images: int = 0  # of "blocks": training images that no subset holds, to test on
     crop_area: float = 0.08  # smallest area of the random resized crop
     pixel_reference: int = 0  # RandAugment's pixel lengths scale below this side; 0: absolute
 

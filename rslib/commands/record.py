@@ -29,7 +29,7 @@ def stores() -> dict[str, Callable[[Path], int]]:
 
     measured = {devices.FOLDER: devices.record, released.FOLDER: released.record}
     measured[archive.BENCH] = archive.record_benches
-    return {name: partial(results.record, name) for name in TRAINED} | measured
+    return {name: partial(results.record, s.folder) for name, s in TRAINED.items()} | measured
 
 
 def main(options: argparse.Namespace) -> int:

@@ -69,13 +69,17 @@ def taken(column, positions):
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Three disjoint splits, the class names in label order, and what they were made of."""
+    """Disjoint splits, the class names in label order, and what they were made of.
+
+    further: training images that are tested on, where the split is by blocks.
+    """
 
     train: Images
     minival: Images
     test: Images
     classes: list
     manifest: dict
+    further: Images | None = None
 
 
 def open_images(data, listing, cache_dir=None, report=print):
@@ -90,6 +94,7 @@ def open_images(data, listing, cache_dir=None, report=print):
     about = None
     if cache_dir and not train.in_memory:
         wanted = data.train_images, data.minival_images, data.test_images, data.subset
+        wanted += (data.split, data.further_images) if data.split else ()
         file = list_asked(train, data)
         named = file and lines_of(file)
         about = [train.digest(), test.digest(), classes, wanted, named]
@@ -98,8 +103,8 @@ def open_images(data, listing, cache_dir=None, report=print):
     chosen = remembered(kept_in, "split", about, lambda: split(train, test, data), report)
     if line := shares(train, chosen, data, classes):
         report(shown(line))
-    whole = {"train": train, "minival": train, "test": test}
-    splits = {name: images.take(chosen[name]) for name, images in whole.items()}
+    whole = {"train": train, "minival": train, "test": test, "further": train}
+    splits = {name: of.take(chosen[name]) for name, of in whole.items() if name in chosen}
     before = splits["train"].labels
     splits, content = check(splits, classes, about, cache_dir, report)
     refuse_untrained(before, splits["train"].labels, classes, "that can be read", "repair some")
@@ -112,6 +117,9 @@ def open_images(data, listing, cache_dir=None, report=print):
         manifest["minival_by"] = how
     if built := tars.built(train):
         manifest["built"] = built
+    if data.split == "blocks":  # equal for all blocks, where the sum above covers one
+        held_out = [splits[name].names for name in ("minival", "test", "further")]
+        manifest["held_out"] = sha256([list(names) for names in held_out])
     return ImageSet(**splits, classes=classes, manifest=manifest)
 
 
@@ -142,6 +150,13 @@ def in_words(train, test):
     if (train, test) == IMAGENET_COUNTS:
         return "this ImageNet has as many images as were published"
     return f"this ImageNet has {train} + {test} images; published are %d + %d" % IMAGENET_COUNTS
+
+
+def decoded(listing, report=print):
+    """A small `source`, all of it decoded once for many splits; a large one as it is, checked."""
+    train, test, classes = listing
+    splits, _ = check({"train": train, "test": test}, classes, None, None, report)
+    return splits["train"], splits["test"], classes
 
 
 def source(dataset, data_dir="", cache_dir=None, report=print):

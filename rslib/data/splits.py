@@ -16,6 +16,8 @@ LIST = "minival.txt"
 def split(train, test, data):
     """{"train", "minival", "test": positions, int64, "minival_by": how}: the same wherever made.
 
+    By `by_blocks` also "further", training images that are tested on.
+
     Class-balanced, by a hash of names; how then is "". But where all of ImageNet is asked for, its
     1,024 shards give the first 20 of them: the authors' own minival where Google's script wrote
     them, and as many other images where TFDS did, which how says. Other layouts give the images
@@ -31,10 +33,14 @@ def split(train, test, data):
     else:
         minival, how = by_hash(train, data), ""
     rest = np.setdiff1d(np.arange(len(train)), minival)
-    if data.train_images:
+    more = {}
+    if data.split == "blocks":
+        rest, more["further"] = by_blocks(train, rest, data)
+    elif data.train_images:
         rest = rest[balanced(train.take(rest), data.train_images, f"train-{data.subset}")]
     tested = balanced(test, data.test_images, "test") if data.test_images else np.arange(len(test))
-    return {"train": rest, "minival": minival, "test": tested, "minival_by": np.array(how)}
+    found = {"train": rest, "minival": minival, "test": tested, **more}
+    return found | {"minival_by": np.array(how)}
 
 
 def is_whole(data):
@@ -115,21 +121,47 @@ def by_hash(train, data):
     return balanced(train, data.minival_images, "minival", halves=True)
 
 
+def by_blocks(train, rest, data):
+    """(positions of block number `subset`, positions of further test images), out of `rest`.
+
+    The images that minival leaves are put in one order, class by class in turn. Subset k is the
+    k-th part of it from the front, so that no two share an image; the further test images are its
+    end, the same for every subset. Raises InputError where they would overlap.
+    """
+    order = rest[in_turns(train.take(rest), "blocks")[0]]
+    begin, end = (n * data.train_images for n in (data.subset, data.subset + 1))
+    kept = len(order) - data.further_images
+    if end > kept:
+        raise InputError(
+            f"{len(train):,} training images are too few for subset {data.subset} of "
+            f"{data.train_images:,}: minival takes {data.minival_images:,}, "
+            f"{data.further_images:,} are only tested on, and subsets share none; use CIFAR-10, a "
+            "folder of as many images, or scale smoke"
+        )
+    return np.sort(order[begin:end]), np.sort(order[kept:])
+
+
 def balanced(images, count, salt, halves=False):
     """Positions of ``count`` images, as even over the classes as they allow, in file order.
 
-    Each class is ordered by the SHA-256 of "<salt>/<name>", then the classes take turns. halves: no
-    class gives more than half of its images, rounded down; there may then be fewer than ``count``.
+    They are the first `in_turns`. halves: no class gives more than half of its images, rounded
+    down; there may then be fewer than ``count``.
     """
+    chosen, turns = in_turns(images, salt)
+    if halves:
+        chosen = chosen[turns < np.bincount(images.labels)[images.labels[chosen]] // 2]
+    return np.sort(chosen[:count])
+
+
+def in_turns(images, salt):
+    """(all positions, turn of each): classes ordered by SHA-256 of "<salt>/<name>" take turns."""
     ranks = b"".join(_rank(f"{salt}/{name}") for name in images.names)
     words = np.frombuffer(ranks, dtype=">u8").reshape(-1, 4).T.astype(np.uint64)
     order = np.lexsort((*words[::-1], images.labels))  # sorts by the last key first
     labels = images.labels[order]
     turns = np.arange(len(order)) - np.searchsorted(labels, labels)
-    chosen = np.lexsort((order, labels, turns))
-    if halves:
-        chosen = chosen[turns[chosen] < np.bincount(labels)[labels[chosen]] // 2]
-    return np.sort(order[chosen[:count]])
+    in_turn = np.lexsort((order, labels, turns))
+    return order[in_turn], turns[in_turn]
 
 
 def shares(train, chosen, data, classes):

@@ -7,8 +7,8 @@ name).
 May import the ground. A `Recipe` itself is defined in `rslib.config`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from rslib.config import InputError, Recipe, evolve, suggest
@@ -20,6 +20,8 @@ class Row:
 
     weights: which of a run's two models the row is evaluated by, "raw" or "ema". A row that only
     changes this shares its run with the row before it.
+    reduced: fields that a reduced scale gives it beside its rule; see `rslib.recipes.scales`.
+    scales: those that it is trained at; none named means all.
     """
 
     id: str
@@ -28,6 +30,8 @@ class Row:
     recipe: Recipe
     weights: str
     paper: dict  # {"top1": percent or None, "delta": points or None}
+    reduced: Mapping = field(default_factory=dict)
+    scales: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,7 @@ class Claim:
     runs: of each cell, fixed beforehand; nothing is judged earlier.
     margin: points that count as the same, at paper scale.
     part, whole: cells of two gains; the first one's share of the second is reported beside.
+    after: id of the claim whose component it is: judged only where that one is told from zero.
     """
 
     id: str
@@ -53,6 +58,7 @@ class Claim:
     margin: float = 0.5
     part: dict | None = None
     whole: dict | None = None
+    after: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +71,9 @@ class Study:
     ladder: each row adds something to the row before, so that the change is of interest.
     networks: what is measured for it: rows of Table 7, or others with name and resolution.
     A study without rows is not trained, one without networks is not measured.
+    blocked: run k of each row trains on a subset of its own, the same for all rows.
+    experiment: studies of one experiment share the runs of rows that have one id; "" is its own.
+    split: that its table is printed for.
     """
 
     name: str
@@ -76,14 +85,31 @@ class Study:
     gate: str = ""
     ladder: bool = True
     networks: tuple = ()
+    blocked: bool = False
+    experiment: str = ""
+    split: str = "test"
+
+    @property
+    def folder(self) -> str:
+        """Where its runs lie, below runs_dir and among the recorded results."""
+        return self.experiment or self.name
 
     def row(self, id: str) -> Row:
         return next(row for row in (*self.rows, *self.cells) if row.id == id)
 
     def run_as(self, row: Row) -> str:
         """The id that a row's run is named after: the first row with the same paper recipe."""
-        recipe = self.row(row.id).recipe
-        return next(r.id for r in (*self.rows, *self.cells) if r.recipe == recipe)
+        of = self.row(row.id)
+        same = (of.recipe, of.reduced)
+        return next(r.id for r in (*self.rows, *self.cells) if (r.recipe, r.reduced) == same)
+
+    def at(self, scale: str) -> "Study":
+        """Without the rows that are not trained at that scale."""
+        kept = {
+            name: tuple(r for r in getattr(self, name) if not r.scales or scale in r.scales)
+            for name in ("rows", "cells")
+        }
+        return replace(self, **kept)
 
     def select(self, wanted: Iterable[str] = ()) -> list[Row]:
         """The rows with these ids or labels, in the table's order; the printed ones if none is."""

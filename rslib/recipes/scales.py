@@ -18,6 +18,10 @@ The mechanism of the paper is overfitting, so a reduced scale keeps the epochs a
 - RMSProp: its published rate for the scale's batch, 0.016·B/256, and its weight decay of 1e-5 as it
   is. In so few steps that decays nothing to speak of.
 - Training images: subset 1, and seeds count from 1. Subset 0 and seed 0 served to choose this rule.
+- A study in blocks (`BLOCKS`) trains run k of every row on subset 7 + k with seed k, so that its
+  verdict holds for more than one subset; subsets share no image, and all runs are tested on the
+  test images and on further ones that no subset holds. Subsets 0 to 7 have been looked at.
+- What a row says under `reduced` comes last: a fixed field, or a width in multiples of the scale's.
 
 None of these numbers is moved to make a row agree with the paper.
 """
@@ -46,6 +50,8 @@ class Scale:
     peak_rate: float
     epochs: int = PAPER_EPOCHS
     subset: int = 1  # number 0, with seed 0, served to choose the rule
+    split: str = ""  # as in `rslib.config.Data`
+    further_images: int = 0
 
 
 SCALES = {
@@ -92,6 +98,16 @@ SCALES = {
     "paper": None,  # exactly as published
 }
 NAMES = tuple(SCALES)
+LOOKED_AT = 7  # block k trains on subset 7 + k: earlier ones have been looked at
+BLOCKS = {
+    "smoke": replace(SCALES["smoke"], split="blocks", further_images=200),
+    "laptop": replace(
+        SCALES["laptop"], split="blocks", minival_images=10_000, further_images=10_000
+    ),
+    # CIFAR's 50,000 training images hold sixteen subsets of 2,500, minival and further ones
+    "gpu": replace(SCALES["gpu"], split="blocks", train_images=2_500, further_images=4_000),
+    "paper": None,
+}
 
 
 def at_scale(
@@ -101,20 +117,32 @@ def at_scale(
     epochs: int | None = None,
     dataset: str | None = None,
     available: int | None = None,
+    block: int = 0,
 ) -> Row:
     """The row at a scale.
 
     epochs: the length of the long schedule. dataset: a name of rslib.data.images. available: how
-    many training images that data set has; the gpu scale makes do with fewer than it likes.
+    many training images that data set has; the gpu scale makes do with fewer than it likes. block:
+    of a study in blocks, from 1; 0 of another.
     """
     if scale not in SCALES:
         raise InputError(f"no scale {scale!r}{suggest(scale, NAMES)}")
-    size = SCALES[scale]
+    size = (BLOCKS if block else SCALES)[scale]
     changes = _schedule(row.recipe.optim, epochs or own_epochs(scale))
     changes["data.dataset"] = dataset or ("imagenet" if size is None else "fashion-mnist")
     if size is not None:
         changes |= _reduced(row.recipe, size, epochs or size.epochs, available)
+        changes |= _by_hand(row.reduced, size)
+        if block:
+            changes["data.subset"] = LOOKED_AT + block
     return replace(row, recipe=evolve(row.recipe, changes))
+
+
+def _by_hand(reduced, size):
+    found = dict(reduced)
+    if "model.width" in found:
+        found["model.width"] *= size.width
+    return found
 
 
 def own_epochs(scale: str) -> int:
@@ -141,6 +169,8 @@ def _reduced(recipe, size, long_epochs, available):
         "data.minival_images": size.minival_images,
         "data.test_images": size.test_images,
         "data.subset": size.subset,
+        "data.split": size.split,
+        "data.further_images": size.further_images,
         "data.crop_area": size.crop_area,
         "data.pixel_reference": recipe.data.resolution,
         "regularization.randaugment": min(recipe.regularization.randaugment, MAX_MAGNITUDE),

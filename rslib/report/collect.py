@@ -18,7 +18,7 @@ def collect(study, params, report=print):
         for name in ("data_dir", "dataset", "seeds"):
             if getattr(params, name) != getattr(Params, name):
                 raise InputError(f"{name} is for training; ask for that with scale or epochs")
-        groups = tables.by_protocol(results.recorded(study.name))
+        groups = tables.by_protocol(results.recorded(study.folder))
         if not groups:
             report(f"no runs of {study.name} are recorded yet; -p scale laptop trains them")
         return groups

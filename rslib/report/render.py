@@ -94,7 +94,7 @@ def generated():
     from rslib.costs import profile
 
     studies = list(TRAINED.values())
-    recorded = {study.name: results.recorded(study.name) for study in studies}
+    recorded = {study.name: results.recorded(study.folder) for study in studies}
     folder = paths.ROOT / "book" / "generated"
     return {
         folder / "scorecard.md": pages.scorecard(studies, recorded),

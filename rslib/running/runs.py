@@ -45,7 +45,7 @@ class Plan:
 
     def results(self):
         """{run_id: result} of all jobs that have ended."""
-        found = {j.run_id: results.find(self.study, j.run_id, self.runs_dir) for j in self.jobs}
+        found = {j.run_id: results.find(j.study, j.run_id, self.runs_dir) for j in self.jobs}
         return {run_id: result for run_id, result in found.items() if result}
 
 
@@ -54,22 +54,31 @@ def plan(study_name, params, report=print):
     if code_version()["dirty"]:  # of the code that this process has just loaded
         commit.why_dirty()
     study = trained_study(study_name)
-    wanted = study.select(params.rows)
+    study.select(params.rows)  # a misspelt row ends here
     task = tasks.of(study.rows[0].recipe)  # rows of one table train one task
     device = choose_device(params.device)
     scale, why = choose_scale(params, task, device)
+    study = study.at(scale)
+    wanted = study.select(params.rows)
     dataset = task.choose_dataset(scale, params.dataset, params.data_dir)
     runs_dir = usable(paths.runs_dir(params.runs_dir))
     source = task.source(dataset, params.data_dir, runs_dir, report)
     options = {"epochs": params.epochs, "dataset": dataset, "available": task.available(source)}
-    scaled = {row.id: task.at_scale(row, scale, **options) for row in (*study.rows, *study.cells)}
+    blocks: tuple = (0,)
+    if study.blocked and scale != "paper":
+        blocks, source = tuple(range(1, params.seeds + 1)), task.decoded(source, report)
+    scaled = {
+        (row.id, block): task.at_scale(row, scale, **options, **({"block": block} if block else {}))
+        for block in blocks
+        for row in (*study.rows, *study.cells)
+    }
     opened = {}
     for row in scaled.values():
         if row.recipe.data not in opened:
             opened[row.recipe.data] = task.open(row.recipe, source, runs_dir, report)
-    rows = [scaled[row.id] for row in wanted]
     images = Path(params.data_dir).resolve().name if dataset == "folder" else dataset
-    jobs = _jobs(study, scale, scaled, rows, opened, images, params)
+    jobs = _jobs(study, scale, scaled, wanted, opened, images, params)
+    rows = [scaled[row.id, blocks[0]] for row in wanted]
     return Plan(study_name, scale, why, rows, jobs, device, runs_dir)
 
 
@@ -83,29 +92,40 @@ def trained_study(name):
 
 
 def _jobs(study, scale, scaled, rows, opened, images, params):
-    """One Job for each run that the rows need, in their order; seeds in the innermost loop."""
+    """One Job for each run that the rows need, row by row; in blocks, block by block.
+
+    scaled: {(row id, block): row}; block 0 stands for all seeds of what is not in blocks.
+    """
     keys = {
         id: config.key(row.recipe, opened[row.recipe.data].manifest["sha256"])
         for id, row in scaled.items()
     }
     long_epochs = params.epochs or tasks.of(rows[0].recipe).own_epochs(scale)
+    in_blocks = (rows[0].id, 0) not in scaled
     # results may share a table if the whole table was made by the same rule
-    protocol_id = config.sha256([[keys[row.id] for row in study.rows], long_epochs])[:8]
+    about = [keys[row.id, 0] for row in study.rows] if not in_blocks else ["blocks", scale]
+    if in_blocks:
+        about.append(next(iter(opened.values())).manifest["held_out"])
+    protocol_id = config.sha256([about, long_epochs])[:8]
+    seeds = range(1, params.seeds + 1)  # 0 served to choose the protocols
+    order = [(row, seed) for row in rows for seed in seeds]
+    if in_blocks:  # so that what is stopped early has whole blocks
+        order.sort(key=lambda pair: pair[1])
     jobs = {}
-    for row in rows:
-        for seed in range(1, params.seeds + 1):  # 0 served to choose the protocols
-            run_id = f"{study.run_as(row)}-{keys[row.id]}-s{seed}"
-            jobs[run_id] = Job(
-                study=study.name,
-                scale=scale,
-                row=row,
-                seed=seed,
-                data=opened[row.recipe.data],
-                images=images,
-                run_id=run_id,
-                long_epochs=long_epochs,
-                protocol_id=protocol_id,
-            )
+    for row, seed in order:
+        id = row.id, seed if in_blocks else 0
+        run_id = f"{study.run_as(row)}-{keys[id]}-s{seed}"
+        jobs[run_id] = Job(
+            study=study.folder,
+            scale=scale,
+            row=scaled[id],
+            seed=seed,
+            data=opened[scaled[id].recipe.data],
+            images=images,
+            run_id=run_id,
+            long_epochs=long_epochs,
+            protocol_id=protocol_id,
+        )
     return list(jobs.values())
 
 

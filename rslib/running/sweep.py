@@ -59,7 +59,7 @@ def complete(plan, params, report=print):
 
 
 def endings(plan, job):
-    return results.ended(plan.study, job.run_id, plan.runs_dir)
+    return results.ended(job.study, job.run_id, plan.runs_dir)
 
 
 def announce(plan, pending, processes, params, report):

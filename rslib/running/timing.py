@@ -47,7 +47,7 @@ def image_seconds(job, device):
 
 def done_share(plan, job):
     """How much of a run's steps its newest checkpoint has behind it, 0 to 1."""
-    attempts = results.attempts(plan.study, job.run_id, plan.runs_dir)
+    attempts = results.attempts(job.study, job.run_id, plan.runs_dir)
     if not attempts or attempts[-1].exists():
         return 0.0
     steps = [int(path.stem[5:]) for path in attempts[-1].parent.glob("step-*.pt")]

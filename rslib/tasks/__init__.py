@@ -52,6 +52,10 @@ class Task(task.Task, Protocol):
         """What there is, unsplit and unread; its length by `available`. Raises InputError."""
 
     @staticmethod
+    def decoded(listing: Any, report: Say) -> Any:
+        """A source that is split many times, read once if it is small."""
+
+    @staticmethod
     def available(source: Any) -> int:
         """How many training examples a source has."""
 

@@ -55,6 +55,7 @@ class Classify:
         return dataset or ("folder" if data_dir else "fashion-mnist")
 
     source = staticmethod(images.source)
+    decoded = staticmethod(images.decoded)
     at_scale = staticmethod(scales.at_scale)
     own_epochs = staticmethod(scales.own_epochs)
 
@@ -91,6 +92,8 @@ class Classify:
             "train": self._clean_train(),
             "test": self.image_set.test,
         }
+        if self.image_set.further is not None:
+            splits["further"] = self.image_set.further
         evaluations = {
             name: eval_batches(images, self.recipe.data, workers=self.workers, device=self.device)
             for name, images in splits.items()

@@ -24,7 +24,6 @@ from rslib.training.clock import Clock
 from rslib.training.ema import Ema
 from rslib.training.task import Batch, Loss, Task
 
-SPLITS = ("test", "minival", "train")
 CHECK_EVERY = 50  # steps between checks of the loss: each one makes a GPU wait
 EVALUATION_SHARE = 0.1  # of the training work may go into evaluation during training
 
@@ -82,7 +81,7 @@ def fit(
         raise
     return Outcome(
         # minival and train are known from the last epoch, unless this process trained no step
-        metrics={split: run.scores.get(split) or run.evaluate(split) for split in SPLITS},
+        metrics={split: run.scores.get(split) or run.evaluate(split) for split in run.evaluations},
         history=run.progress.history,
         sessions=run.progress.sessions,
         seconds=run.progress.seconds + run.clock.seconds,
