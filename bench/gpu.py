@@ -134,7 +134,7 @@ class Call:
         file = self.out / "steps" / f"{name}.json"
         if not file.exists():
             return False
-        found = json.loads(file.read_text())
+        found = json.loads(file.read_text(encoding="utf-8"))
         return found["status"] == "complete" and found["made_of"] == self.made_of
 
     def step(self, name, seconds):
@@ -228,7 +228,7 @@ def alive(child):
 
 def last(log):
     """The last line that a step said."""
-    lines = log.read_text(errors="replace").strip().splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1][:300] if lines else "it said nothing"
 
 

@@ -91,12 +91,12 @@ def drop_unfinished(out, code):
     """Remove checkpoints of other code: a run that two codes trained would be no evidence."""
     note = out / "table1" / "code"
     note.parent.mkdir(parents=True, exist_ok=True)
-    if note.exists() and note.read_text() != str(code):
+    if note.exists() and note.read_text(encoding="utf-8") != str(code):
         for attempt in note.parent.glob("*/attempt-*"):
             if not (attempt / "result.json").exists():
                 say(f"{attempt.parent.name} was begun by other code and is begun again")
                 shutil.rmtree(attempt)
-    note.write_text(str(code))
+    note.write_text(str(code), encoding="utf-8")
 
 
 def pace(asked):
@@ -105,7 +105,7 @@ def pace(asked):
 
     file = asked.out / "pace.json"
     if file.exists():
-        return json.loads(file.read_text())
+        return json.loads(file.read_text(encoding="utf-8"))
     counts, seconds = ((1, 2), 1.0) if asked.miniature else (COUNTS, PACED)
     words = [sys.executable, __file__, json.dumps({"device": asked.device})]
     children = [

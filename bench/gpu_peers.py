@@ -72,7 +72,7 @@ def main(asked):
 def opened(file, session, miniature):
     """What the file holds of this code on this device, else a new one."""
     if file.exists():
-        found = json.loads(file.read_text())
+        found = json.loads(file.read_text(encoding="utf-8"))
         if all(found["environment"][k] == session[k] for k in ("code", "dirty", "device_name")):
             return found
     versions = {name: version(name) for name in PEERS}

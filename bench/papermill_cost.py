@@ -31,7 +31,7 @@ def run(words, runs_dir):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     (result,) = runs_dir.rglob("result.json")  # exactly one: it was trained, not found
-    return json.loads(result.read_text())["weights_sha256"]
+    return json.loads(result.read_text(encoding="utf-8"))["weights_sha256"]
 
 
 def bench(rounds=3):

@@ -81,7 +81,7 @@ def make_folders(root, entries):
 
 def memory(process="self"):
     """MB of a process: {"resident", "unique", "PSS"}."""
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()[1:]
     kb = {line.split(":")[0]: int(line.split()[1]) for line in lines}
     unique = kb["Private_Clean"] + kb["Private_Dirty"]
     return {"resident": kb["Rss"] // 1024, "unique": unique // 1024, "PSS": kb["Pss"] // 1024}

@@ -35,7 +35,7 @@ def cores() -> int:
     allowed = len(os.sched_getaffinity(0))
     quota = Path("/sys/fs/cgroup/cpu.max")
     if quota.exists():
-        limit, period = quota.read_text().split()
+        limit, period = quota.read_text(encoding="utf-8").split()
         if limit != "max":
             allowed = min(allowed, int(limit) // int(period))
     return max(1, allowed)
@@ -76,14 +76,14 @@ def session(device: str) -> dict:
 
 def cpu_name() -> str:
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def driver() -> str | None:
     about = Path("/proc/driver/nvidia/version")
-    return about.read_text().splitlines()[0] if about.exists() else None
+    return about.read_text(encoding="utf-8").splitlines()[0] if about.exists() else None
 
 
 def now() -> str:
@@ -106,7 +106,7 @@ def no_locks(file: Path) -> InputError:
 
 def note(file: Path, text: str) -> None:
     try:
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         error.filename = str(file)  # a write that fails names none
         raise
@@ -114,7 +114,7 @@ def note(file: Path, text: str) -> None:
 
 def holder_of(file: Path) -> str:
     try:
-        return file.read_text()
+        return file.read_text(encoding="utf-8", errors="replace")
     except OSError:  # it is just leaving
         return "another process"
 

@@ -74,3 +74,15 @@ def test_what_readers_see_needs_no_torch():
 def test_every_room_has_a_floor():
     rooms = {room(name_of(p)) for p in FILES}
     assert rooms <= set(FLOOR), rooms - set(FLOOR)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_text_has_an_encoding(path):
+    """Else what is read depends on the locale of the machine."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    for call in calls:
+        name, words = ast.unparse(call.func), ast.unparse(call)
+        if name == "open" or name.endswith((".read_text", ".write_text")):
+            binary = name == "open" and isinstance(call.args[-1], ast.Constant)
+            binary = binary and "b" in call.args[-1].value
+            assert binary or "encoding=" in words, f"line {call.lineno}: {words}"

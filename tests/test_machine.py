@@ -25,7 +25,7 @@ def test_a_file_system_without_locks_is_told_in_one_line(name, tmp_path, monkeyp
 
 
 def test_a_full_disk_names_the_file_and_lets_the_lock_go(tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(machine.Path, "write_text", full)

@@ -227,14 +227,17 @@ def memory_of(device):
     """(free, total) bytes of the device; on a CPU within the container's limit."""
     if device == "cuda":
         return torch.cuda.mem_get_info()
-    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    lines = dict(line.split(":") for line in lines_of("/proc/meminfo"))
     free, total = (1024 * int(lines[name].split()[0]) for name in ("MemAvailable", "MemTotal"))
     group = Path("/sys/fs/cgroup")
-    if (group / "memory.max").exists() and (group / "memory.max").read_text().strip() != "max":
-        limit = int((group / "memory.max").read_text())
-        held = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        free, total = min(free, limit - int(held["anon"])), min(total, limit)
+    if (group / "memory.max").exists() and (limit := lines_of(group / "memory.max")[0]) != "max":
+        held = dict(line.split() for line in lines_of(group / "memory.stat"))
+        free, total = min(free, int(limit) - int(held["anon"])), min(total, int(limit))
     return free, total
+
+
+def lines_of(file):
+    return Path(file).read_text(encoding="utf-8").splitlines()
 
 
 def as_command(words):

@@ -101,7 +101,7 @@ def record_benches(runs_dir: Path, report: Callable = print) -> int:
 def read_bench(file):
     """A file of `bench/all.py`'s form. Raises InputError."""
     try:
-        found = json.loads(file.read_text())
+        found = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
     wanted = {"schema", "environment", "versions", "rows"}

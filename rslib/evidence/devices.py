@@ -39,7 +39,7 @@ def read(file):
     if not file.exists():
         return []
     try:
-        held = json.loads(file.read_text())
+        held = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
     if not isinstance(held, dict) or held.get("schema") != SCHEMA:

@@ -45,7 +45,7 @@ def keep(found, runs_dir):
 
 def read(file):
     try:
-        found = json.loads(file.read_text())
+        found = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
     if not isinstance(found, dict) or not found.keys() >= NAMES:

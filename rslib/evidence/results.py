@@ -85,7 +85,7 @@ def read(path):
         raise InputError(f"{path}: {constant} is no JSON number")
 
     try:
-        result = json.loads(path.read_text(), parse_constant=refuse)
+        result = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is no JSON ({error}); restore or remove it") from error
     return validate(result, path)

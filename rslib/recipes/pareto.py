@@ -28,7 +28,7 @@ class Published:
 
 def table_7():
     """The nineteen networks of Table 7, in the paper's order."""
-    with open(paths.PAPER / "table7.csv") as file:
+    with open(paths.PAPER / "table7.csv", encoding="utf-8") as file:
         return [
             Published(
                 label=row["model"],
@@ -58,7 +58,7 @@ def only_resolution(model):
 
 def table_3():
     """{row of Table 7: gigabytes on a TPUv3 core, for 32 images in bfloat16} of Table 3's four."""
-    with open(paths.PAPER / "table3.csv") as file:
+    with open(paths.PAPER / "table3.csv", encoding="utf-8") as file:
         memory = {(r["model"], int(r["resolution"])): r for r in csv.DictReader(file)}
     return {
         row: float(memory[row.label, row.resolution]["tpu_memory_gb"])

@@ -122,7 +122,7 @@ def benches():
     found = []
     for file in sorted((paths.RESULTS / "bench").glob("*.json")):
         try:
-            found.append(json.loads(file.read_text()))
+            found.append(json.loads(file.read_text(encoding="utf-8")))
         except json.JSONDecodeError as error:
             raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
     return found

@@ -41,7 +41,7 @@ def render(names=(), report=print, execute_too=True):
         return
     for file, text in {} if names else generated().items():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
         report(f"wrote {file.relative_to(paths.ROOT)}")
 
 

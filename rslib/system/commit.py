@@ -89,8 +89,8 @@ def read(file: Path) -> dict | None:
     """{"commit" or a tree: 40 hex digits} of a COMMIT file; None if it is missing or incomplete."""
     if not file.is_file():
         return None
-    lines = re.findall(r"^(\S+) ([0-9a-f]{40})$", file.read_text(errors="replace"), re.MULTILINE)
-    found = dict(lines)
+    text = file.read_text(encoding="utf-8", errors="replace")
+    found = dict(re.findall(r"^(\S+) ([0-9a-f]{40})$", text, re.MULTILINE))
     return found if {"commit", *TREES} <= found.keys() else None
 
 
@@ -98,7 +98,8 @@ def write(file: Path) -> None:
     """Write the COMMIT file of what HEAD holds. Raises CalledProcessError outside a checkout."""
     held = {"commit": git("rev-parse", "HEAD")}
     held |= {tree: git("rev-parse", f"HEAD:{tree}") for tree in TREES}
-    file.write_text("".join(f"{name} {digest}\n" for name, digest in held.items()))
+    lines = "".join(f"{name} {digest}\n" for name, digest in held.items())
+    file.write_text(lines, encoding="utf-8")
 
 
 def tree_hash(folder: Path) -> str:
@@ -112,7 +113,7 @@ def tree_hash(folder: Path) -> str:
 def ignored_folders() -> list:
     """Names of folders, at any depth, that .gitignore leaves out: its lines that end in "/"."""
     file = paths.ROOT / ".gitignore"
-    lines = file.read_text().splitlines() if file.is_file() else []
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     return [line[:-1] for line in lines if line.endswith("/") and "/" not in line[:-1]]
 
 

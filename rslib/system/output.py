@@ -14,7 +14,7 @@ def lenient() -> None:
     for name in STREAMS:
         stream = getattr(sys, name)
         if stream is None:  # started with the stream closed
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
@@ -27,7 +27,7 @@ def silence(stream: TextIO) -> None:
     except (OSError, ValueError):  # no real file, as where a test holds the output
         for name in STREAMS:
             if getattr(sys, name) is stream:
-                setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     finally:
         os.close(nowhere)
 

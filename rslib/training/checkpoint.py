@@ -70,7 +70,8 @@ def last(run_dir: Path | str) -> dict[str, Any] | None:
 def _whole(path: Path) -> dict[str, Any] | None:
     """A checkpoint's state if it matches its digest, else None."""
     digest, content = path.with_suffix(".sha256"), path.read_bytes()
-    if not digest.exists() or hashlib.sha256(content).hexdigest() != digest.read_text():
+    found = hashlib.sha256(content).hexdigest().encode()
+    if not digest.exists() or found != digest.read_bytes():
         return None
     # From the bytes that were checked, not from the file again. weights_only runs no pickled code.
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
