@@ -15,6 +15,8 @@ from rslib.evidence.results import unfit
 
 pd.set_option("display.max_colwidth", None)  # a contrast of rows is shown whole
 NOT_RUN = "not yet run"
+SPELT = {"fashion-mnist": "Fashion-MNIST", "imagenet": "ImageNet"}
+SPELT |= {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 SPACE = "\u00a0"  # does not break: a number and its ± stay on one line
 
 
@@ -82,11 +84,15 @@ def short(results):
 
 
 def images(results):
-    """The data set's own spelling; a folder's name as it is."""
-    name = results[0]["protocol"]["images"]
-    spelt = {"fashion-mnist": "Fashion-MNIST", "imagenet": "ImageNet"}
-    spelt |= {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
-    return spelt.get(name, name)
+    """What results call their data set; a folder that was renamed has all of its names."""
+    return ", also named ".join(dict.fromkeys(map(name_of, results)))
+
+
+def name_of(result):
+    """The data set's own spelling; a folder's name as it is, imagenet/ too."""
+    name = result["protocol"]["images"]
+    folder = result["recipe"].get("data", {}).get("dataset") == "folder"
+    return name if folder else SPELT.get(name, name)
 
 
 def regime(study, results):

@@ -271,6 +271,15 @@ def test_what_may_stand_beside_the_paper():
         assert "10 %" in tables.headline(TABLE_1, [short])
 
 
+def test_a_table_calls_its_images_what_they_are():
+    folder = {"recipe": {"data": {"dataset": "folder"}}}
+    found = [result(images="imagenet") | folder, result("epochs", images="pets") | folder]
+    assert tables.images([result()]) == "Fashion-MNIST"
+    assert tables.images([result(images="imagenet")]) == "ImageNet"
+    assert tables.images(found[:1]) == "imagenet"  # a folder of that name
+    assert "test images of imagenet, also named pets, 350" in tables.headline(TABLE_1, found)
+
+
 def test_protocols_are_never_mixed():
     groups = tables.by_protocol([result(), result("epochs"), result(id="p2", train_images=10_000)])
     assert [[r["row"] for r in g] for g in groups] == [["cosine"], ["cosine", "epochs"]]

@@ -162,7 +162,8 @@ def dressed(results):
     about |= {"long_epochs": 350, "own_epochs": 350}
     session = {"dirty": False, "code": "c", "device_name": "a CPU", "precision": "fp32"}
     point = {"epoch": 1, "minival_raw": 0.5, "minival_ema": 0.5, "train_raw": 0.5, "train_ema": 0.5}
-    more = {"protocol": about, "sessions": [session], "data": {"test": IMAGES, "classes": 10}}
+    more = {"protocol": about, "sessions": [session], "recipe": {}}
+    more |= {"data": {"test": IMAGES, "classes": 10}}
     return [r | more | {"history": [point] if r["metrics"] else []} for r in results]
 
 

@@ -166,6 +166,7 @@ def trained(seeds=3):
                 "seed": seed,
                 "status": "complete",
                 "scale": "laptop",
+                "recipe": {},
                 "recipe_sha256": row.id,
                 "metrics": {part: {"raw": counts, "ema": counts} for part in ("test", "train")},
                 "protocol": about,
