@@ -41,9 +41,9 @@ def check(options: argparse.Namespace, listing: tuple) -> int:
     from rslib.data import images, survey
 
     bad = survey.survey(listing, options.sample)
-    if options.dataset == "imagenet":
-        print(images.imagenet_counts(*map(len, listing[:2])))
     print(f"{bad} images can not be read" if bad else "all that was decoded can be read")
+    if options.dataset == "imagenet":  # last: it ends the command where that is not all of it
+        print(images.imagenet_counts(*map(len, listing[:2])))
     return commands.BAD_INPUT if bad else commands.DONE
 
 

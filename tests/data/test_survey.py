@@ -65,6 +65,15 @@ def test_shards_are_compared_with_their_checksums(tmp_path, capsys, monkeypatch)
     assert "wrong checksum of the record at byte" in capsys.readouterr().err
 
 
+def test_what_is_not_all_of_imagenet_is_told_after_all_that_was_found(tree, capsys):
+    assert main(["data", "check", "imagenet", str(tree)]) == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == "1 images can not be read"
+    assert (
+        told.err.startswith("rslib: this ImageNet has 6 + 6 images") and told.err.count("\n") == 1
+    )
+
+
 def test_the_shell_ends_with_1_where_an_image_can_not_be_read(tree, capsys):
     assert main(["data", "check", "folder", str(tree)]) == 1
     assert "1 images can not be read" in capsys.readouterr().out
