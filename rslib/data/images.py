@@ -224,10 +224,10 @@ def imagenet_at(root, cache_dir=None, report=print):
     if imagenet.sharded(root):
         found, classes = imagenet.from_records(root, cache_dir, report)
         return Images(*found["train"]), Images(*found["val"]), classes
-    if imagenet.flat(root):
+    if part := imagenet.flat(root):
         train, classes = labelled(root, "train", report)
-        *found, noticed = imagenet.flat_validation(root, classes)
-        tell(noticed, root / "val", report)
+        *found, noticed = imagenet.flat_validation(root, part, classes)
+        tell(noticed, root / part, report)
         return train, Images(*found), classes
     return folder(root, parts.TEST_NAMES[1:], report)
 

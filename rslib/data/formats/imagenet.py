@@ -1,7 +1,8 @@
 """ImageNet in the layouts that people have it in; class order by sorted wnid in all of them.
 
 - folders: ``train/<wnid>/*`` and ``val/<wnid>/*``;
-- ``val/`` flat, ``ILSVRC2012_val_00000001.JPEG`` …, with the devkit's answers beside it;
+- ``val/`` flat, ``ILSVRC2012_val_00000001.JPEG`` …, with the devkit's answers beside it; it may be
+  called otherwise, as that of folders;
 - TFRecord shards, in the keys of the TPU scripts or of TFDS; in the folder, or its train/ and val/.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 from torchvision.datasets import imagenet as published
 
 from rslib.config import InputError
-from rslib.data.formats import folders, tfrecord
+from rslib.data.formats import folders, parts, tfrecord
 from rslib.data.formats.shards import PARTS, index, numbered
 from rslib.paths import entries
 
@@ -25,12 +26,20 @@ VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG", re.IGNORECASE)
 
 
 def flat(root):
-    """Does val/ hold the images as they were published, without class folders?"""
-    return any(VALIDATION.fullmatch(entry.name) for entry in entries(root / "val"))
+    """The folder val/ that holds the images as they were published; None if it has classes.
+
+    By the names of `parts`, of which the first with images of either kind is taken.
+    """
+    for name in parts.folders_of(root, parts.TEST_NAMES[1:]):
+        if any(VALIDATION.fullmatch(entry.name) for entry in entries(root / name)):
+            return name
+        if folders.classes_of(root / name):
+            return None
+    return None
 
 
-def flat_validation(root, classes):
-    """(names, labels, files, Noticed) of a flat val/, by the devkit's answers.
+def flat_validation(root, part, classes):
+    """(names, labels, files, Noticed) of a flat val/, called part, by the devkit's answers.
 
     They are read by torchvision, from meta.bin as it writes it, or from the devkit's archive beside
     val/, where nothing is written: the folder may be read-only. An answer is looked up by the
@@ -38,7 +47,7 @@ def flat_validation(root, classes):
     classes than train/ has.
     """
     if not (root / published.META_FILE).is_file() and not (root / DEVKIT).is_file():
-        raise InputError(f"{root}/val has no class folders; put {DEVKIT} into {root}")
+        raise InputError(f"{root / part} has no class folders; put {DEVKIT} into {root}")
     try:
         answers = answers_of(root)
     except UNREADABLE as error:
@@ -48,9 +57,10 @@ def flat_validation(root, classes):
         ) from error
     known = {name: label for label, name in enumerate(classes)}
     rows, labels, noticed = [], [], folders.Noticed()
-    for row in folders.below(root, "val", noticed):
-        if not (match := VALIDATION.fullmatch(row[0].removeprefix("val/"))):
-            noticed.passed.add("of other names than ILSVRC2012_val_…", row[0].removeprefix("val/"))
+    for row in folders.below(root, part, noticed):
+        name = row[0].removeprefix(f"{part}/")
+        if not (match := VALIDATION.fullmatch(name)):
+            noticed.passed.add("of other names than ILSVRC2012_val_…", name)
             continue
         number = int(match[1])
         if not 1 <= number <= len(answers) or answers[number - 1] not in known:
@@ -92,15 +102,15 @@ def from_records(root, cache_dir=None, report=print):
     The first look at them takes a minute or so; it is remembered in cache_dir, by the names, sizes
     and times of the files. Raises InputError where shards are damaged or labels do not fit.
     """
-    parts, synsets = {}, {}
+    found, synsets = {}, {}
     for part, files in sharded(root).items():
-        parts[part], synsets[part] = index(part, files, tfrecord.records, cache_dir, report)
+        found[part], synsets[part] = index(part, files, tfrecord.records, cache_dir, report)
     classes = class_names(synsets["train"], root)
     known = {name: label for label, name in enumerate(classes)}
-    for part, (_, labels, _) in parts.items():
+    for part, (_, labels, _) in found.items():
         if set(labels.tolist()) - set(known.values()) or synsets[part].items() - known.items():
             raise InputError(f"{root}: {part} has labels that do not follow train's classes")
-    return parts, classes
+    return found, classes
 
 
 def class_names(synsets, root):

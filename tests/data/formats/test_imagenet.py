@@ -278,6 +278,17 @@ def test_a_flat_val_needs_the_devkits_answers(tmp_path):
         images.source("imagenet", str(root))
 
 
+@pytest.mark.parametrize("name", ["validation", "valid", "Val"])
+def test_a_flat_val_may_be_called_otherwise(tmp_path, name):
+    root = tmp_path / "flat"
+    as_folders(root, write(tmp_path, "tpu"), flat=True)
+    (root / "val").rename(root / name)
+    _, test, _ = images.source("imagenet", str(root), **QUIET)
+    assert len(test) == 12 and test.names[0] == f"{name}/ILSVRC2012_val_00000001.JPEG"
+    (root / "val" / WNIDS[0]).mkdir(parents=True)  # class folders of the first name come first
+    assert imagenet.flat(root) is None
+
+
 def test_the_devkit_is_read_without_writing_beside_it(tmp_path, monkeypatch):
     root, devkit = tmp_path / "flat", tmp_path / "ILSVRC2012_devkit_t12" / "data"
     (tmp_path / "shards").mkdir()
