@@ -13,7 +13,7 @@ import re
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -25,7 +25,7 @@ from rslib.data.augment.crops import padding, tf1_window
 from rslib.data.check import check
 from rslib.data.formats.columns import Slices
 from rslib.data.formats.tars import MANIFEST, sha256_of
-from rslib.data.splits import LIST, lines_of, list_beside
+from rslib.data.splits import LIST, lines_of, list_beside, stem
 from rslib.machine import cores
 
 QUALITY = 90
@@ -145,8 +145,8 @@ def minival(train, readable):
         return []
     lost = set()
     if len(readable) < len(train):
-        lost = {PurePosixPath(name).stem for name in {*train.names} - {*readable.names}}
-    return [name for name in lines_of(file) if PurePosixPath(name).stem not in lost]
+        lost = set(map(stem, {*train.names} - {*readable.names}))
+    return [name for name in lines_of(file) if stem(name) not in lost]
 
 
 def note(out, name, about, shards):

@@ -7,6 +7,7 @@ import numpy as np
 
 from rslib.config import InputError, sha256
 from rslib.data.formats.columns import Slices
+from rslib.data.formats.folders import composed
 
 # the authors' minival: 20 of ImageNet's 1,024 shards, which hold 25,022 images or a few more
 SHARDS, HELD_OUT_SHARDS, PAPERS_MINIVAL = 1024, 20, 25_022
@@ -92,17 +93,23 @@ def lines_of(file):
     return [line for line in map(str.strip, lines) if line and line[0] != "#"]
 
 
+def stem(name):
+    """An image's name without folder and suffix, in one form of Unicode."""
+    return composed(PurePosixPath(name).stem)
+
+
 def by_list(train, file):
     """(positions of the images that a file names, one a line; how to say so in a result).
 
     Folders and suffixes do not matter: n01440764_10026.JPEG and train/n01440764/n01440764_10026
-    are the same. Raises InputError where names do not tell images apart.
+    are the same, and so are both forms of é. Raises InputError where names do not tell images
+    apart.
     """
     lines = lines_of(file)
-    wanted = {PurePosixPath(line).stem for line in lines}
-    stems = (PurePosixPath(name).stem for name in train.names)
-    found = [(position, stem) for position, stem in enumerate(stems) if stem in wanted]
-    if missing := sorted(wanted - {stem for _, stem in found}):
+    wanted = set(map(stem, lines))
+    stems = enumerate(map(stem, train.names))
+    found = [(position, name) for position, name in stems if name in wanted]
+    if missing := sorted(wanted - {name for _, name in found}):
         raise InputError(f"{file}: {len(missing)} names are no training image's, as {missing[0]!r}")
     if not len(lines) == len(wanted) == len(found):
         raise InputError(f"{file} names images twice; every name must stand for one image")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tarfile
+import unicodedata
 
 import numpy as np
 import pytest
@@ -235,6 +236,15 @@ def test_a_list_is_read_line_by_line(tmp_path):
     file = tmp_path / "minival.txt"
     file.write_bytes("\ufeff# held out\r\na b.JPEG\r\n\r\n  c.JPEG \r\n".encode())
     assert splits.lines_of(file) == ["a b.JPEG", "c.JPEG"]
+
+
+def test_a_list_may_have_the_other_form_of_unicode(tmp_path):
+    one, other = (unicodedata.normalize(form, "café_1") for form in ("NFC", "NFD"))
+    for listed, held in ((one, other), (other, one)):
+        names = [f"train/a/{held}.jpg", "train/a/b.jpg"]
+        train = images.Images(names, np.array([0, 0]), [None, None])
+        (tmp_path / "minival.txt").write_text(listed, encoding="utf-8")
+        assert splits.by_list(train, tmp_path / "minival.txt")[0].tolist() == [0]
 
 
 @pytest.mark.parametrize("content", ["n01440764_0".encode("utf-16"), b"caf\xe9"])
