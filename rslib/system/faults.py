@@ -51,6 +51,7 @@ REMEDIES = {
     "ENOENT": "restore it, or name another",
     "ENOTDIR": "name a folder",
     "EISDIR": "name a file",
+    "EEXIST": "a folder is asked for; remove this, or name another",
     "ENAMETOOLONG": "name a shorter one",
     "ELOOP": "mend the links",
     "EPIPE": GO_ON,

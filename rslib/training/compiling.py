@@ -6,7 +6,6 @@ kinds are timed on the run's own batch, and the faster kind is used.
 
 import atexit
 import os
-import pickle
 import shutil
 import sys
 import tempfile
@@ -32,26 +31,33 @@ def compiled(loss: Loss) -> Loss:
     """
     # imported here, because it takes a second, which processes that do not compile need not spend
     from torch._dynamo.exc import BackendCompilerFailed
+    from torch._functorch import config
     from torch._inductor.exc import InductorError
 
     # dynamic=False: all micro-batches have one shape. fallback_random: eager's random numbers.
     step = torch.compile(loss, dynamic=False, options={"fallback_random": True})
     begun = False  # has a step been compiled?
 
+    def first(batch: Batch) -> torch.Tensor:
+        # forward and backward at once: a damaged cache would fail in the caller's backward()
+        with config.patch(force_non_lazy_backward_lowering=True):
+            return quietly(step, batch)
+
     def run(batch: Batch) -> torch.Tensor:
         nonlocal begun
+        if begun:
+            return quietly(step, batch)
         try:
             try:
-                found = quietly(step, batch)
-            except Exception as error:
-                if begun or not of_cache(error):
-                    raise
+                found = first(batch)
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:  # of any kind: a damaged file may be code that is loaded
                 line = leave_cache(error)
-                found = quietly(step, batch)
+                found = first(batch)
                 print(line, file=sys.stderr)
         except (BackendCompilerFailed, InductorError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise InputError(f"nothing can be compiled here ({first})") from error
+            raise InputError(f"nothing can be compiled here ({reason(error)})") from error
         begun = True
         return found
 
@@ -65,15 +71,10 @@ def quietly(step: Loss, batch: Batch) -> torch.Tensor:
         return step(batch)
 
 
-def of_cache(error: BaseException) -> bool:
-    """Did a file fail: the compiler's cache is damaged, full, or may not be written?"""
-    one: BaseException | None = error
-    while one is not None:
-        inner = getattr(one, "inner_exception", None)
-        if any(isinstance(e, OSError | EOFError | pickle.UnpicklingError) for e in (one, inner)):
-            return True
-        one = one.__cause__ or one.__context__
-    return False
+def reason(error: BaseException) -> str:
+    """In one line, what failed within the compiler."""
+    inner = getattr(error, "inner_exception", None) or error
+    return " ".join([f"{type(inner).__name__}:", *str(inner).strip().splitlines()[:1]])
 
 
 def leave_cache(error: BaseException) -> str:
@@ -82,10 +83,12 @@ def leave_cache(error: BaseException) -> str:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
     os.environ["TRITON_CACHE_DIR"] = os.path.join(folder, "triton")
+    from torch._inductor.utils import clear_caches
+
+    clear_caches()  # what was loaded of the other folder
     torch._dynamo.reset()
-    first = "".join(str(error).strip().splitlines()[:1])
     return (
-        f"the compiler's cache cannot be used ({first}); compiled anew in {folder}. "
+        f"the compiler's cache cannot be used ({reason(error)}); compiled anew in {folder}. "
         "TORCHINDUCTOR_CACHE_DIR names a better one"
     )
 

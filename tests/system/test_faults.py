@@ -44,6 +44,7 @@ def system(name, *files):
         ("EACCES", 1, "permissions"),
         ("EMFILE", 1, "ulimit -n"),
         ("ENFILE", 1, "ulimit -n"),
+        ("EEXIST", 1, "a folder is asked for"),
         ("ENOLCK", 1, "no file locks"),
         ("EIO", 75, "look at the disk"),
         ("ESTALE", 75, "network drive"),

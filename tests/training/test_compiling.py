@@ -114,16 +114,26 @@ def test_a_run_goes_on_with_what_it_chose(task, tmp_path, monkeypatch):
     ]
 
 
-def test_a_machine_without_a_compiler_is_told_so(monkeypatch):
+def own_caches(monkeypatch, folder):
+    """What is set in place of these is put back."""
+    for name in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
+        monkeypatch.setenv(name, str(folder / "damaged"))
+
+
+def test_a_machine_without_a_compiler_is_told_so(monkeypatch, tmp_path):
     """The real thing: torch.compile on a machine whose compiler is not there."""
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/no/such/compiler",))
+    from torch._inductor import config as inductor
+
+    own_caches(monkeypatch, tmp_path)
     torch._dynamo.reset()
     layer = torch.nn.Linear(3, 1)
 
     def loss(batch):
         return (layer(batch[0]) * torch.rand(1)).square().mean()
 
-    with pytest.raises(InputError, match=r"nothing can be compiled here "):
+    # not by monkeypatch, which would delete the setting in the end
+    without = inductor.patch("cpp.cxx", ("/no/such/compiler",))
+    with without, pytest.raises(InputError, match=r"nothing can be compiled here "):
         compiling.compiled_is_faster(loss, compiling.compiled(loss), layer, [torch.ones(2, 3)])
 
 
@@ -137,9 +147,10 @@ def test_no_step_waits_for_a_number(task, tmp_path):
         assert waits.seen == ["aten._local_scalar_dense.default"]
 
 
-def failing(monkeypatch, error, times):
+def failing(monkeypatch, folder, error, times):
     """torch.compile, whose first calls fail."""
     left = [error] * times
+    own_caches(monkeypatch, folder)
 
     def step(batch):
         if left:
@@ -147,28 +158,58 @@ def failing(monkeypatch, error, times):
         return "compiled"
 
     monkeypatch.setattr(torch, "compile", lambda *words, **options: step)
-    for name in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
-        monkeypatch.setenv(name, "/damaged")
     return compiling.compiled(None)
 
 
-@pytest.mark.parametrize(
-    "error", [PermissionError(13, "Permission denied", "/x"), EOFError("Ran out of input")]
-)
-def test_a_cache_that_cannot_be_used_is_left_aside_and_said_once(error, monkeypatch, capsys):
+CACHE = [
+    PermissionError(13, "Permission denied", "/x"),
+    EOFError("Ran out of input"),
+    ImportError("/x/a.so: file too short"),
+    AttributeError("module 'a' has no attribute 'call'"),
+]
+
+
+@pytest.mark.parametrize("error", CACHE)
+def test_a_cache_that_cannot_be_used_is_left_aside_and_said_once(
+    error, monkeypatch, tmp_path, capsys
+):
     from torch._inductor.exc import InductorError
 
-    run = failing(monkeypatch, InductorError(error, None), times=1)
+    run = failing(monkeypatch, tmp_path, InductorError(error, None), times=1)
     assert run([]) == run([]) == "compiled"
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and "the compiler's cache cannot be used" in told
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] in told and "/damaged" not in told
+    assert f"({type(error).__name__}: {error})" in told
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] in told and "damaged" not in told
 
 
-def test_what_another_folder_does_not_mend_is_told(monkeypatch, capsys):
+def test_what_another_folder_does_not_mend_is_told(monkeypatch, tmp_path, capsys):
     from torch._inductor.exc import InductorError
 
-    run = failing(monkeypatch, InductorError(OSError(28, "No space left"), None), times=2)
+    run = failing(monkeypatch, tmp_path, InductorError(OSError(28, "No space left"), None), times=2)
     with pytest.raises(InputError, match="nothing can be compiled here"):
         run([])
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.long
+def test_damaged_code_is_found_before_backward_and_compiled_anew(monkeypatch, tmp_path, capsys):
+    """The real thing: nothing is left to compile, and so to fail, in the caller's backward()."""
+    from torch._inductor.utils import clear_caches
+
+    own_caches(monkeypatch, tmp_path)
+    layer, gradients = torch.nn.Linear(3, 1), []
+    for told in (0, 1):
+        torch._dynamo.reset()
+        clear_caches()
+        loss = compiling.compiled(lambda batch: layer(batch[0]).square().mean())
+        value = loss([torch.ones(2, 3)])
+        code = set(tmp_path.rglob("*.py"))
+        value.backward()
+        assert code and set(tmp_path.rglob("*.py")) == code
+        gradients.append(layer.weight.grad.clone())
+        layer.zero_grad()
+        for file in code:
+            file.write_text("no code(")
+        assert capsys.readouterr().err.count("the compiler's cache cannot be used") == told
+    assert torch.equal(*gradients)
