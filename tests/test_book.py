@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from rslib.paths import ROOT
+from rslib.system import faults
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
@@ -61,6 +62,12 @@ def test_fields_that_the_pages_name_are_fields_of_the_recipe():
     text = (ROOT / "book/deviations.md").read_text()
     for part, name in re.findall(r"`(model|data|regularization|optim)\.(\w+)`", text):
         assert name in known[part], f"{part}.{name}"
+
+
+def test_troubleshooting_has_what_the_machine_does():
+    text = (ROOT / "book/running.md").read_text().partition("## Troubleshooting")[2]
+    for line in (faults.SHARED, faults.LOCKS, faults.REPOSITORY, faults.ROOM):
+        assert re.split("[;:]| or ", line)[0] in text
 
 
 def test_every_citation_has_its_reference():
