@@ -200,17 +200,16 @@ def diverged(study: Study, id: str, results: Results) -> int:
 def runs_of(study: Study, id: str, results: Results) -> Results:
     run_as = study.run_as(study.row(id))
     found = [r for r in results if r["row"] == run_as]
-    if len({but_for_block(r) for r in found}) > 1:
+    recipe = but_for_block if study.blocked else lambda result: result["recipe_sha256"]
+    if len({recipe(r) for r in found}) > 1:
         raise InputError(f"results of row {run_as!r} have different recipes; they share no table")
     return found
 
 
 def but_for_block(result: dict) -> str:
-    """What tells a recipe from others; of a study in blocks, whose runs differ in the subset."""
-    data = result["recipe"].get("data", {})
-    if not data.get("split"):
-        return result["recipe_sha256"]
-    return config.sha256({**result["recipe"], "data": {**data, "subset": 0}})
+    """What tells a recipe from others in a study in blocks, whose runs differ in the subset."""
+    recipe = result["recipe"]
+    return config.sha256({**recipe, "data": {**recipe["data"], "subset": 0}})
 
 
 def rights(study: Study, claim: Claim, results: Results) -> dict[str, np.ndarray]:
