@@ -1,0 +1,185 @@
+"""The error over blocks and images, and the verdicts that it decides."""
+
+import base64
+import itertools
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from statsmodels.formula.api import ols
+
+from rslib.config import to_dict
+from rslib.evidence import blocks, stats
+from rslib.recipes.blocks import TABLE_1_BLOCKS
+from rslib.recipes.scales import at_scale
+
+RNG = np.random.default_rng
+
+
+def drawn(rng, studies, b, m, *, block, image, residual):
+    """(studies, b, m): what a contrast comes to where nothing is there, by deviations."""
+    return (
+        rng.normal(0, block, (studies, b, 1))
+        + rng.normal(0, image, (studies, 1, m))
+        + rng.normal(0, residual, (studies, b, m))
+    )
+
+
+def test_the_mean_squares_are_those_of_an_analysis_of_variance():
+    import pandas as pd
+
+    (gaps,) = drawn(RNG(0), 1, 5, 40, block=2, image=3, residual=4)
+    where = [(b, i, gaps[b, i]) for b, i in itertools.product(range(5), range(40))]
+    frame = pd.DataFrame(where, columns=["block", "image", "gap"])
+    table = sm.stats.anova_lm(ols("gap ~ C(block) + C(image)", frame).fit())
+    of_block, of_image, left = table["mean_sq"]
+    found = blocks.crossed(gaps)
+    assert found.value == pytest.approx(gaps.mean())
+    # there mean squares are of single values: m and b times those of means
+    assert found.error**2 == pytest.approx((of_block + of_image - left) / (5 * 40))
+    parts = {"C(block)": of_block, "C(image)": of_image, "Residual": left}
+    df = (of_block + of_image - left) ** 2 / sum(
+        part**2 / table["df"][name] for name, part in parts.items()
+    )
+    assert found.df == pytest.approx(df)
+
+
+def test_the_error_is_never_below_that_of_the_blocks():
+    gaps = np.array([[0.0, 2.0, 1.0], [3.0, 1.0, 2.0]])  # images agree less than by chance
+    found = blocks.crossed(gaps)
+    assert found.error == pytest.approx((gaps.mean(axis=1).var(ddof=1) / 2) ** 0.5)
+    assert found.df == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "scatter",
+    [
+        {"block": 1.0, "image": 20.0, "residual": 40.0},
+        {"block": 0.3, "image": 10.0, "residual": 40.0},
+        {"block": 1.0, "image": 0.0, "residual": 40.0},
+    ],
+    ids=["both", "few blocks' worth", "blocks alone"],
+)
+def test_the_interval_covers_in_95_of_100_studies(scatter):
+    """5,000 studies of 8 blocks; where images hardly differ the interval may be too wide."""
+    m = 1000
+    held = [
+        blocks.crossed(gaps).holds(0)
+        for chunk in range(10)
+        for gaps in drawn(RNG(chunk), 500, 8, m, **scatter)
+    ]
+    assert 0.94 <= np.mean(held) <= (0.96 if scatter["image"] else 0.965)
+
+
+def test_the_smallest_visible_effect_is_seen_in_80_of_100_studies():
+    scatter = {"block": 1.0, "image": 15.0, "residual": 30.0}
+    estimates = [blocks.crossed(g) for g in drawn(RNG(3), 3000, 8, 400, **scatter)]
+    true = (1 / 8 + 15**2 / 400 + 30**2 / (8 * 400)) ** 0.5
+    df = np.median([e.df for e in estimates])
+    size = blocks.visible(stats.Estimate(0.0, true, df), 0.025)
+    seen = [stats.Estimate(e.value + size, e.error, e.df).p() < 0.025 for e in estimates]
+    assert np.mean(seen) == pytest.approx(0.80, abs=0.03)
+
+
+def right(rng, share, n=400):
+    """Counts as a result has them, of n images of which about `share` are right."""
+    bits = rng.random(n) < share
+    packed = base64.b64encode(np.packbits(bits).tobytes()).decode()
+    return {"correct": int(bits.sum()), "n": n, "bits": packed}
+
+
+def table(rng, tops, *, count=8, train=1.0, lacks=(), deviation=0.01):
+    """Results of every row of the corners in blocks; tops: {id: share of images got right}."""
+    found = []
+    for block in range(1, count + 1):
+        level = rng.normal(0, 0.015)  # what the block's subset is worth
+        for id, top in tops.items():
+            if (block, id) in lacks:
+                continue
+            recipe = at_scale(TABLE_1_BLOCKS.row(id), "laptop", block=block).recipe
+            share = top + level + rng.normal(0, deviation)
+            both = {"raw": right(rng, share), "ema": right(rng, share)}
+            fit = dict.fromkeys(("raw", "ema"), right(rng, train))
+            found.append(
+                {
+                    "row": id,
+                    "seed": block,
+                    "scale": "laptop",
+                    "status": "complete",
+                    "recipe": to_dict(recipe),
+                    "recipe_sha256": f"{id}{block}",
+                    "metrics": {"test": both, "further": both, "train": fit},
+                }
+            )
+    return found
+
+
+def judged(results):
+    return {f.claim.id: f for f in blocks.findings(TABLE_1_BLOCKS, results)}
+
+
+PAPER = {"none-short": 0.50, "none": 0.46, "all-short": 0.46, "all": 0.56}
+
+
+def test_effects_that_are_there_are_found_and_components_follow():
+    found = judged(table(RNG(1), PAPER))
+    assert {f.verdict for f in found.values()} == {"same direction"}
+    assert found["longer-interaction"].effect.holds(14)
+    assert all(f.blocks == tuple(range(1, 9)) and not f.lacking for f in found.values())
+    turned = {id: 1 - top for id, top in PAPER.items()}
+    found = judged(table(RNG(1), turned))
+    assert {f.verdict for f in found.values()} == {"opposite direction here"}
+
+
+def test_components_wait_for_their_claim():
+    level = dict.fromkeys(PAPER, 0.5) | {"none": 0.44, "all": 0.44}
+    found = judged(table(RNG(2), level))
+    assert found["longer-interaction"].verdict in ("undecided", blocks.NO_LARGER)
+    for id in ("longer-regularized", "longer-alone"):
+        assert found[id].effect is None and found[id].verdict.startswith("not tested")
+
+
+def test_a_block_that_lacks_a_cell_is_left_out_and_named():
+    results = table(RNG(1), PAPER, lacks=[(3, "all-short")])
+    found = judged(results)
+    assert found["regularization"].verdict == "same direction"
+    interaction = found["longer-interaction"]
+    assert interaction.verdict == "7 of 8 blocks" and interaction.effect is None
+    assert interaction.lacking == {3: ("all-short",)} and 3 not in interaction.blocks
+
+
+def test_later_blocks_do_not_count():
+    assert judged(table(RNG(1), PAPER, count=10))["regularization"].blocks == tuple(range(1, 9))
+
+
+def test_without_overfitting_nothing_is_said_of_overfitting():
+    found = judged(table(RNG(1), PAPER, train=0.9))
+    assert {f.verdict for f in found.values()} == {"regime not reached"}
+    assert found["regularization"].effect is not None  # but the numbers are shown
+
+
+def test_a_small_effect_that_is_bounded_says_so():
+    effect = stats.Estimate(0.1, 0.2, 7)
+    assert blocks.verdict(effect, 0.6, 1, True) == "no effect larger than 1"
+    assert blocks.verdict(stats.Estimate(0.1, 2.0, 7), 0.9, 1, True) == "undecided"
+
+
+@pytest.mark.long
+def test_one_false_direction_in_twenty_studies_at_most():
+    """Familywise, with unequal scatter of the cells and subset effects, where nothing is there.
+
+    5,000 studies with two primary claims that share cells, as Table 1's have.
+    """
+    rng, wrong = RNG(5), 0
+    for _ in range(5000):
+        cell = {  # blocks × images, a deviation of its own for each cell
+            id: rng.normal(0, spread, (8, 1)) + rng.normal(0, 30, (8, 60))
+            for id, spread in (("a", 0.5), ("b", 3.0), ("c", 1.0), ("d", 4.0))
+        }
+        subset = rng.normal(0, 1.5, (8, 1))
+        cell = {id: values + subset for id, values in cell.items()}
+        first = blocks.crossed(cell["a"] - cell["b"])
+        second = blocks.crossed(cell["a"] - cell["c"] - cell["b"] + cell["d"])
+        wrong += min(stats.holm([first.p(), second.p()])) < stats.ALPHA
+    assert wrong / 5000 <= 0.05
