@@ -14,13 +14,11 @@ from scipy import optimize
 from scipy import stats as scipy_stats
 
 from rslib.evidence import stats, verdicts
-from rslib.evidence.results import right_images
 from rslib.evidence.verdicts import Results
 from rslib.recipes import Claim, Study
 
 POWER = 0.8  # of the smallest visible effect
 SAME = 1.0  # points: where the 90 % interval lies within them, there is no larger effect
-TESTED = ("test", "further")  # splits that no run trains on; minival served to choose nothing here
 NO_LARGER, UNDECIDED = f"no effect larger than {SAME:g}", "undecided"
 
 
@@ -148,13 +146,8 @@ def gaps(study: Study, claim: Claim, results: Results, blocks: tuple[int, ...]) 
     """The contrast for each block and test image, in points: (blocks, images)."""
     total: np.ndarray | float = 0.0
     for id, weight in claim.cells.items():
-        runs = {run["seed"]: run["metrics"] for run in verdicts.runs_of(study, id, results)}
+        runs = {run["seed"]: run for run in verdicts.runs_of(study, id, results)}
         weights = claim.weights or study.row(id).weights
-        rights = [tested(runs[k], weights) for k in blocks]
+        rights = [verdicts.right(study, runs[k], weights) for k in blocks]
         total = total + 100 * weight * np.array(rights, dtype=float)
     return np.asarray(total)
-
-
-def tested(metrics: dict, weights: str) -> np.ndarray:
-    """Which test images a run got right: (images,) of bool."""
-    return np.concatenate([right_images(metrics[s][weights]) for s in TESTED if s in metrics])

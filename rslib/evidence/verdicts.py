@@ -182,15 +182,29 @@ def readings(
 
 
 def score(
-    study: Study, id: str, results: Results, weights: str = "", split: str = "test"
+    study: Study, id: str, results: Results, weights: str = "", split: str = ""
 ) -> dict[int, float]:
-    """{seed: top-1 in percent} of a row's complete runs, by its own weights or by others."""
-    row = study.row(id)
+    """{seed: top-1 in percent} of a row's complete runs, by its own weights or by others.
+
+    On one split, or on what the study is judged by.
+    """
+    weights = weights or study.row(id).weights
     return {
-        run["seed"]: percent(run["metrics"][split][weights or row.weights])
+        run["seed"]: percent(*counted(study, run, weights, split))
         for run in runs_of(study, id, results)
         if run["status"] == "complete"
     }
+
+
+def counted(study: Study, run: dict, weights: str, split: str = "") -> list[dict]:
+    """A run's counts on one split, or on those that the study is judged by.
+
+    At paper scale it is the printed one; at a reduced scale all that no run trains on, but minival.
+    """
+    splits = [split] if split else ["test", "further"]
+    if run["scale"] == "paper" and not split:
+        splits = [study.split]
+    return [run["metrics"][name][weights] for name in splits if name in run["metrics"]]
 
 
 def diverged(study: Study, id: str, results: Results) -> int:
@@ -217,13 +231,24 @@ def rights(study: Study, claim: Claim, results: Results) -> dict[str, np.ndarray
     return {
         id: np.array(
             [
-                right_images(run["metrics"]["test"][claim.weights or study.row(id).weights])
+                right(study, run, claim.weights or study.row(id).weights)
                 for run in runs_of(study, id, results)
                 if run["status"] == "complete"
             ]
         )
         for id in claim.cells
     }
+
+
+def right(study: Study, run: dict, weights: str) -> np.ndarray:
+    """Which of the images that it is judged by a run got right: (images,) of bool."""
+    return np.concatenate([right_images(counts) for counts in counted(study, run, weights)])
+
+
+def of(study: Study, results: Results) -> Results:
+    """The results of a study's rows, out of those of its experiment."""
+    ids = {row.id for row in (*study.rows, *study.cells)}
+    return [r for r in results if r["row"] in ids]
 
 
 def gate(study: Study, results: Results) -> dict | None:
@@ -242,5 +267,5 @@ def gate(study: Study, results: Results) -> dict | None:
     return means | {"reached": stats.overfits(train, test)}
 
 
-def percent(counts: dict) -> float:
-    return 100 * counts["correct"] / counts["n"]
+def percent(*counts: dict) -> float:
+    return 100 * sum(c["correct"] for c in counts) / sum(c["n"] for c in counts)

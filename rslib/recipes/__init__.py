@@ -104,12 +104,22 @@ class Study:
         return next(r.id for r in (*self.rows, *self.cells) if (r.recipe, r.reduced) == same)
 
     def at(self, scale: str) -> "Study":
-        """Without the rows that are not trained at that scale."""
-        kept = {
-            name: tuple(r for r in getattr(self, name) if not r.scales or scale in r.scales)
-            for name in ("rows", "cells")
-        }
-        return replace(self, **kept)
+        """Without the rows that are not trained at that scale, and without claims on them.
+
+        A component whose claim is left out becomes a claim of its own.
+        """
+        rows, cells = (
+            tuple(r for r in kept if not r.scales or scale in r.scales)
+            for kept in (self.rows, self.cells)
+        )
+        there = {row.id for row in (*rows, *cells)}
+        claims, afterwards = (
+            [c for c in kept if c.cells.keys() <= there] for kept in (self.claims, self.afterwards)
+        )
+        ids = {claim.id for claim in claims}
+        claims = [c if c.after in ids else replace(c, after="") for c in claims]
+        changes = {"claims": tuple(claims), "afterwards": tuple(afterwards)}
+        return replace(self, rows=rows, cells=cells, **changes)
 
     def select(self, wanted: Iterable[str] = ()) -> list[Row]:
         """The rows with these ids or labels, in the table's order; the printed ones if none is."""

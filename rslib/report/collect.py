@@ -2,7 +2,7 @@
 
 from rslib import paths
 from rslib.config import InputError
-from rslib.evidence import devices, results
+from rslib.evidence import devices, results, verdicts
 from rslib.report import tables
 from rslib.running.params import Params
 
@@ -18,7 +18,8 @@ def collect(study, params, report=print):
         for name in ("data_dir", "dataset", "seeds"):
             if getattr(params, name) != getattr(Params, name):
                 raise InputError(f"{name} is for training; ask for that with scale or epochs")
-        groups = tables.by_protocol(results.recorded(study.folder))
+        held = verdicts.of(study, results.recorded(study.folder))
+        groups = tables.by_protocol(held)
         if not groups:
             report(f"no runs of {study.name} are recorded yet; -p scale laptop trains them")
         return groups

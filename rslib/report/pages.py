@@ -4,9 +4,11 @@ import json
 
 from rslib import paths
 from rslib.config import InputError
-from rslib.evidence import devices, verdicts
+from rslib.evidence import blocks, devices, verdicts
 from rslib.recipes import pareto
-from rslib.report import claims, speed, tables
+from rslib.report import claims, in_blocks, speed, tables
+
+PAGES = {"table1_blocks": "table1"}  # a study that is shown on another's page
 
 
 def scorecard(studies, recorded):
@@ -19,20 +21,22 @@ def scorecard(studies, recorded):
 
 def _score(study, results):
     groups = tables.by_protocol(results)
-    found = [verdicts.findings(study, group) for group in groups]
-    lines = [f"## [{study.title}](../notebooks/{study.name}.ipynb)", ""]
+    found = [_findings(study, group) for group in groups]
+    lines = [f"## [{study.title}](../notebooks/{PAGES.get(study.name, study.name)}.ipynb)", ""]
     for group, findings in zip(groups, found, strict=True):
         lines += [f"- {tables.headline(study, group)} **{_tally(findings)}**"]
     if not any(group[0]["scale"] == "paper" for group in groups):
         lines += ["- paper scale, ImageNet: no run is recorded yet."]
     lines += ["", _row("the paper's claim", "paper", *map(tables.short, groups))]
     lines += [_row(*["---"] * (2 + len(groups)))]
-    for place, claim in enumerate(study.claims):
-        cells = (_verdict(findings[place]) for findings in found)
+    by_id = [{f.claim.id: f for f in findings} for findings in found]
+    for claim in study.claims:
+        cells = (_verdict(held[claim.id]) if claim.id in held else "" for held in by_id)
         lines += [_row(claim.says, claims.paper_effect(study, claim), *cells)]
     if groups and study.afterwards:
         lines += ["", "Looked at afterwards, so without a verdict:", ""]
-        lines += [claims.afterwards(study, group) + "\n" for group in groups]
+        told = in_blocks.described if study.blocked else claims.afterwards
+        lines += [told(study, group) + "\n" for group in groups]
     return "\n".join(lines) + "\n"
 
 
@@ -61,9 +65,16 @@ def pace(recorded):
     return "\n".join(lines) + "\n"
 
 
+def _findings(study, group):
+    """At a reduced scale a study in blocks is judged by their error; else by runs of one subset."""
+    if study.blocked and group[0]["scale"] != "paper":
+        return in_blocks.judged(study, group)
+    return verdicts.findings(study.at(group[0]["scale"]), group)
+
+
 def _tally(found):
     """Of 14 claims: 9 same direction, …, 2 not judged yet."""
-    words = [f.verdict if f.seeds else "not judged yet" for f in found]
+    words = [f.verdict if f.p is not None else "not judged yet" for f in found]
     order = [*verdicts.HEADINGS, *words]
     counts = {word: words.count(word) for word in dict.fromkeys(order) if word in words}
     so_far = " (provisional)" if "not judged yet" in counts else ""
@@ -72,6 +83,11 @@ def _tally(found):
 
 
 def _verdict(found):
+    if isinstance(found, blocks.Finding):
+        if found.effect is None:
+            return found.verdict
+        effect = f"{tables.signed(found.effect.value, 2)} ({tables.span(found.effect.interval())})"
+        return f"**{found.verdict}**: {effect}, n = {len(found.blocks)} blocks"
     if not found.seeds:
         return found.verdict
     effect = f"{tables.signed(found.seeds.value, 2)} ({tables.span(found.own.interval())})"

@@ -9,7 +9,7 @@ from nbclient.exceptions import CellExecutionError
 
 from rslib import paths
 from rslib.config import InputError
-from rslib.evidence import devices, results
+from rslib.evidence import devices, results, verdicts
 from rslib.recipes.studies import TRAINED
 from rslib.report import pages, pairs
 
@@ -94,7 +94,7 @@ def generated():
     from rslib.costs import profile
 
     studies = list(TRAINED.values())
-    recorded = {study.name: results.recorded(study.folder) for study in studies}
+    recorded = {s.name: verdicts.of(s, results.recorded(s.folder)) for s in studies}
     folder = paths.ROOT / "book" / "generated"
     return {
         folder / "scorecard.md": pages.scorecard(studies, recorded),

@@ -36,9 +36,10 @@ def headline(study, results):
     networks = "; ".join(dict.fromkeys(r["protocol"]["model"] for r in results))
     sides = sorted({r["protocol"]["resolution"] for r in results})
     sides = " to ".join(f"{side}" for side in dict.fromkeys((sides[0], sides[-1])))
+    tested = data["test"] + data.get("further", 0)
     line = (
         f"{results[0]['scale']} scale: {networks}, {sides} px, {p['train_images']:,} "
-        f"training and {data['test']:,} test images of {images(results)}{aside(results[0])}, "
+        f"training and {tested:,} test images of {images(results)}{aside(results[0])}, "
         f"{p['long_epochs']} epochs"
     )
     reason = no_evidence(results)

@@ -1,17 +1,15 @@
 """The error over blocks and images, and the verdicts that it decides."""
 
-import base64
 import itertools
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from blocked import table
 from statsmodels.formula.api import ols
 
-from rslib.config import to_dict
 from rslib.evidence import blocks, stats
 from rslib.recipes.blocks import TABLE_1_BLOCKS
-from rslib.recipes.scales import at_scale
 
 RNG = np.random.default_rng
 
@@ -80,39 +78,6 @@ def test_the_smallest_visible_effect_is_seen_in_80_of_100_studies():
     size = blocks.visible(stats.Estimate(0.0, true, df), 0.025)
     seen = [stats.Estimate(e.value + size, e.error, e.df).p() < 0.025 for e in estimates]
     assert np.mean(seen) == pytest.approx(0.80, abs=0.03)
-
-
-def right(rng, share, n=400):
-    """Counts as a result has them, of n images of which about `share` are right."""
-    bits = rng.random(n) < share
-    packed = base64.b64encode(np.packbits(bits).tobytes()).decode()
-    return {"correct": int(bits.sum()), "n": n, "bits": packed}
-
-
-def table(rng, tops, *, count=8, train=1.0, lacks=(), deviation=0.01):
-    """Results of every row of the corners in blocks; tops: {id: share of images got right}."""
-    found = []
-    for block in range(1, count + 1):
-        level = rng.normal(0, 0.015)  # what the block's subset is worth
-        for id, top in tops.items():
-            if (block, id) in lacks:
-                continue
-            recipe = at_scale(TABLE_1_BLOCKS.row(id), "laptop", block=block).recipe
-            share = top + level + rng.normal(0, deviation)
-            both = {"raw": right(rng, share), "ema": right(rng, share)}
-            fit = dict.fromkeys(("raw", "ema"), right(rng, train))
-            found.append(
-                {
-                    "row": id,
-                    "seed": block,
-                    "scale": "laptop",
-                    "status": "complete",
-                    "recipe": to_dict(recipe),
-                    "recipe_sha256": f"{id}{block}",
-                    "metrics": {"test": both, "further": both, "train": fit},
-                }
-            )
-    return found
 
 
 def judged(results):

@@ -1,0 +1,201 @@
+"""Studies in blocks, for readers: the answer, the cells, the claims, and two figures."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from rslib.evidence import blocks, verdicts
+from rslib.evidence.blocks import NO_LARGER, UNDECIDED
+from rslib.report import claims as in_words
+from rslib.report import plot, tables
+from rslib.report.tables import SPACE, probability, signed, span
+
+SYMBOLS = {
+    "same direction": "✓",
+    "opposite direction here": "✗",
+    NO_LARGER: "–",
+    UNDECIDED: "?",
+    "regime not reached": "?",
+}
+KINDS = {"✓": "tip", "✗": "danger", "–": "note", "?": "warning"}  # of MyST's admonitions
+COLORS = sns.color_palette("colorblind")
+
+
+def judged(study, results):
+    """The claims' findings at a reduced scale. results: of one protocol."""
+    return blocks.findings(study.at(results[0]["scale"]), results)
+
+
+def answer(study, groups, caveat):
+    """Markdown: an admonition with the primary claims' verdicts; groups: as `tables.by_protocol`.
+
+    caveat: the strongest one, a sentence.
+    """
+    groups = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
+    if not groups:
+        return (
+            f":::{{admonition}} Not run yet\n:class: warning\n\nNo run is recorded. {caveat}\n:::"
+        )
+    lines, symbols = [], []
+    for group in groups:
+        for found in judged(study, group):
+            if not found.claim.after:
+                symbols.append(SYMBOLS.get(found.verdict, "?"))
+                lines.append(f"- {symbols[-1]} {sentence(found)}")
+        p = group[0]["protocol"]
+        data = f"{p['model']}, {p['train_images']:,} images of {tables.images(group)}"
+        lines.append(f"\n{group[0]['scale'].capitalize()} scale: {data}. {caveat}")
+    kind = KINDS[max(symbols, key="✓–✗?".index)]
+    head = f":::{{admonition}} Answer\n:class: {kind}\n"
+    return "\n".join([head, *lines, "**Paper scale: not run.**", ":::"])
+
+
+def sentence(found):
+    """One claim with its verdict and numbers, as Markdown."""
+    if found.effect is None:
+        return f"{found.claim.says}: **not judged yet**, {found.verdict}."
+    return (
+        f"{found.claim.says}: **{found.verdict}**, {signed(found.effect.value, 1)} points "
+        f"({spanned(found)}, n = {len(found.blocks)} blocks)."
+    )
+
+
+def spanned(found):
+    return f"{SPACE}…{SPACE}".join(signed(end, 1) for end in found.effect.interval())
+
+
+def frame(study, results):
+    """The cells: top-1 in percent over the blocks, mean and deviation, and on training images."""
+    study = study.at(results[0]["scale"])
+    lines = []
+    for row in (*study.rows, *study.cells):
+        scores = verdicts.score(study, row.id, results)
+        if row in study.cells and not scores:
+            continue
+        line = {"cell": row.label}
+        if any(r.paper["top1"] is not None for r in study.rows):
+            line["paper"] = "" if row.paper["top1"] is None else f"{row.paper['top1']:.1f}"
+        line["here"] = tables.spread(scores, verdicts.diverged(study, row.id, results))
+        fit = verdicts.score(study, row.id, results, split="train").values()
+        line["on training images"] = f"{np.mean(list(fit)):.1f}" if fit else ""
+        lines.append({**line, "blocks": f"{len(scores)}"})
+    return pd.DataFrame(lines).set_index("cell").rename_axis(None)
+
+
+def claims(study, results):
+    """What became of each claim: effect in points, interval, p, smallest visible effect."""
+    lines = []
+    for found in judged(study, results):
+        line = {
+            "claim": ("↳ " if found.claim.after else "") + found.claim.says,
+            "verdict": found.verdict,
+            "paper": in_words.paper_effect(study, found.claim),
+            "blocks": f"{len(found.blocks)}",
+        }
+        if found.effect:
+            line |= {
+                "here": signed(found.effect.value, 2),
+                "95 %": span(found.effect.interval()),
+                "p, corrected": probability(found.p),
+                "visible": f"{found.visible:.1f}",
+            }
+        lines.append(line)
+    return pd.DataFrame(lines).fillna("").set_index("claim").rename_axis(None)
+
+
+def lacking(study, results):
+    """Markdown: the blocks that were left out of a claim, and for which cells; "" for none."""
+    missing = {}
+    for found in judged(study, results):
+        for block, ids in found.lacking.items():
+            missing.setdefault(block, set()).update(ids)
+    return "\n".join(
+        f"- block {block} has no run of {', '.join(sorted(ids))}"
+        for block, ids in sorted(missing.items())
+    )
+
+
+def described(study, results):
+    """Markdown: contrasts without a verdict, over the blocks that there are."""
+    study, lines = study.at(results[0]["scale"]), []
+    for claim in study.afterwards:
+        found, _ = blocks.complete(study, claim, results)
+        if len(found) < 2:
+            lines.append(f"- {claim.says}: {tables.NOT_RUN}.")
+            continue
+        effect = blocks.effect(study, claim, results)
+        lines.append(
+            f"- {claim.says}: {signed(effect.value, 2)} points ({span(effect.interval())}, "
+            f"n = {len(found)} blocks)."
+        )
+    return "\n".join(lines)
+
+
+def forest(study, results):
+    """Every claim's effect as the paper signs it: to the right of 0 is the paper's direction."""
+    found = judged(study, results)
+    figure, ax = plt.subplots(figsize=(7.2, 0.45 * len(found) + 0.9))
+    for place, one in enumerate(found):
+        if one.effect is None:
+            ax.text(0, place, f"  {one.verdict.split(':')[0]}", va="center", color="0.4")
+            continue
+        color, marker, inside = plot.VERDICTS[one.verdict]
+        ends = [one.claim.sign * end for end in one.effect.interval()]
+        ax.plot(ends, [place, place], color=color, alpha=0.55, **plot.bar(6))
+        values = dots(study, one, results)
+        ax.plot(values, [place] * len(values), "|", color="0.3", markersize=9)
+        where = one.claim.sign * one.effect.value
+        ax.plot(where, place, marker, color=color, markerfacecolor=inside, label=one.verdict)
+    ax.axvline(0, color="0.3", linewidth=1)
+    says = [("    " if one.claim.after else "") + one.claim.says for one in found]
+    ax.set_yticks(range(len(found)), [plot.fill(text, 46) for text in says], fontsize=9)
+    ax.set(ylim=(len(found) - 0.5, -0.5), title=tables.short(results))
+    ax.set_xlabel("points in the paper's direction; ticks are blocks")
+    handles, labels = ax.get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    if named:
+        figure.legend(named.values(), named, loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def dots(study, found, results):
+    """A claim's effect in each block, as the paper signs it."""
+    study = study.at(results[0]["scale"])
+    gaps = blocks.gaps(study, found.claim, results, found.blocks)
+    return found.claim.sign * gaps.mean(axis=1)
+
+
+def lines(study, results, series, *, xlabel, log=False):
+    """Top-1 of cells along an axis: {name: {place: row id}}; thin lines are blocks.
+
+    A bar is the 95 % interval over blocks and images of a cell's mean.
+    """
+    study = study.at(results[0]["scale"])
+    figure, ax = plt.subplots(figsize=(7.2, 3.8))
+    for color, (name, cells) in zip(COLORS, series.items(), strict=False):
+        scores = {x: verdicts.score(study, id, results) for x, id in cells.items()}
+        there = [x for x in scores if scores[x]]
+        if not there:
+            continue
+        for block in sorted({k for x in there for k in scores[x]}):
+            held = [(x, scores[x][block]) for x in there if block in scores[x]]
+            ax.plot(*zip(*held, strict=True), color=color, alpha=0.2, linewidth=1)
+        means = [np.mean(list(scores[x].values())) for x in there]
+        ax.plot(there, means, "o-", color=color, linewidth=2)
+        ax.annotate(
+            name,
+            (there[-1], means[-1]),
+            (8, 0),
+            textcoords="offset points",
+            color=color,
+            va="center",
+        )
+    if log:
+        ax.set_xscale("log")
+    places = sorted({x for cells in series.values() for x in cells})
+    ax.set_xticks(places, [f"{x:g}" for x in places])
+    ax.minorticks_off()
+    ax.margins(x=0.15)
+    ax.set(xlabel=xlabel, ylabel="top-1, %", title=tables.short(results))
+    return figure

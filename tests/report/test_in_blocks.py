@@ -1,0 +1,71 @@
+"""Studies in blocks, for readers: what is said follows from the results, whatever there is."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from blocked import table
+
+from rslib.recipes.blocks import TABLE_1_BLOCKS
+from rslib.recipes.scaling import FIGURE_3
+from rslib.recipes.weight_decay import TABLE_2
+from rslib.report import in_blocks, pages
+
+PAPER = {"none-short": 0.50, "none": 0.46, "all-short": 0.46, "all": 0.56}
+CAVEAT = "Small images."
+
+
+@pytest.fixture(scope="module")
+def results():
+    return table(np.random.default_rng(1), PAPER)
+
+
+def test_the_answer_has_verdict_effect_blocks_and_caveat_in_few_words(results):
+    said = in_blocks.answer(TABLE_1_BLOCKS, [results], CAVEAT)
+    assert said.startswith(":::{admonition} Answer\n:class: tip") and said.endswith(":::")
+    assert said.count("✓") == 2 and said.count("n = 8 blocks") == 2
+    assert CAVEAT in said and "**Paper scale: not run.**" in said
+    turned = table(np.random.default_rng(1), {id: 1 - top for id, top in PAPER.items()})
+    assert ":class: danger" in in_blocks.answer(TABLE_1_BLOCKS, [turned], CAVEAT)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_with_few_blocks_nothing_is_judged_and_all_can_be_shown(count):
+    found = table(np.random.default_rng(0), PAPER, count=count)
+    said = in_blocks.answer(TABLE_1_BLOCKS, [found] if found else [], CAVEAT)
+    assert "No run is recorded" in said if not count else f"{count} of 8 blocks" in said
+    assert "✓" not in said and "✗" not in said
+    if found:
+        shown = in_blocks.claims(TABLE_1_BLOCKS, found)
+        assert set(shown["verdict"].iloc[:2]) == {f"{count} of 8 blocks"}
+        assert in_blocks.frame(TABLE_1_BLOCKS, found).loc[:, "blocks"].eq(str(count)).all()
+        in_blocks.forest(TABLE_1_BLOCKS, found)
+        plt.close("all")
+
+
+def test_the_tables_say_what_is_there(results):
+    shown = in_blocks.claims(TABLE_1_BLOCKS, results)
+    assert list(shown["blocks"]) == ["8"] * 4
+    assert all(float(value) > 0 for value in shown["visible"])
+    cells = in_blocks.frame(TABLE_1_BLOCKS, results)
+    assert list(cells["on training images"]) == ["100.0"] * 4
+    assert "not yet run" in in_blocks.described(TABLE_1_BLOCKS, results)
+    assert "at 90 epochs: −" in in_blocks.described(TABLE_1_BLOCKS, results)
+    assert in_blocks.lacking(TABLE_1_BLOCKS, results) == ""
+
+
+def test_a_block_that_is_left_out_is_named():
+    found = table(np.random.default_rng(1), PAPER, lacks=[(3, "all-short"), (5, "none")])
+    lines = in_blocks.lacking(TABLE_1_BLOCKS, found).splitlines()
+    assert lines == ["- block 3 has no run of all-short", "- block 5 has no run of none"]
+
+
+def test_lines_and_scorecard_take_every_study(results):
+    series = {"none": {90: "none-short", 350: "none"}, "all": {90: "all-short", 350: "all"}}
+    figure = in_blocks.lines(TABLE_1_BLOCKS, results, series, xlabel="epochs", log=True)
+    (ax,) = figure.axes
+    assert len(ax.lines) == 2 * (8 + 1)
+    plt.close("all")
+    held = {study.name: [] for study in (TABLE_1_BLOCKS, TABLE_2, FIGURE_3)}
+    said = pages.scorecard([TABLE_1_BLOCKS, TABLE_2, FIGURE_3], held | {"table1_blocks": results})
+    assert "notebooks/table1.ipynb" in said and "notebooks/table2.ipynb" in said
+    assert said.count("**same direction**") == 4 and "n = 8 blocks" in said
