@@ -18,8 +18,7 @@ def collect(study, params, report=print):
         for name in ("data_dir", "dataset", "seeds"):
             if getattr(params, name) != getattr(Params, name):
                 raise InputError(f"{name} is for training; ask for that with scale or epochs")
-        held = verdicts.of(study, results.recorded(study.folder))
-        groups = tables.by_protocol(held)
+        groups = recorded(study)
         if not groups:
             report(f"no runs of {study.name} are recorded yet; -p scale laptop trains them")
         return groups
@@ -28,6 +27,11 @@ def collect(study, params, report=print):
     plan = runs.plan(study.name, params, report)
     found = sweep.complete(plan, params, report)
     return tables.by_protocol(list(found.values()))
+
+
+def recorded(study):
+    """[[results], …] of the runs of a study that are recorded, one list a protocol."""
+    return tables.by_protocol(verdicts.of(study, results.recorded(study.folder)))
 
 
 def profiled(study, params, report=print):

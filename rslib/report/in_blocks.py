@@ -61,6 +61,13 @@ def sentence(found):
     )
 
 
+def fit(study, groups, id):
+    """How much of its training images a cell knows, in words; groups: as `tables.by_protocol`."""
+    scores = [verdicts.score(study, id, group, split="train").values() for group in groups]
+    means = [f"{np.mean(list(held)):.0f} %" for held in scores if held]
+    return " and ".join(means) or "an unknown share"
+
+
 def spanned(found):
     return f"{SPACE}…{SPACE}".join(signed(end, 1) for end in found.effect.interval())
 
