@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rslib.running import processes
+from rslib.running import processes, runs, timing
 from rslib.running.params import Params
 
 # takes runs until there are none; kills itself over those that a file of their name says so of
@@ -100,3 +100,35 @@ def test_a_second_signal_waits_for_the_checkpoints(monkeypatch, tmp_path):
     with pytest.raises(engine.Preempted):
         processes.share_out(SimpleNamespace(), [], Params(), 1, report)
     assert saved.exists()
+
+
+DYING = "print('\\x01ready', flush=True); import os; os.kill(os.getpid(), 9)"
+
+BABBLING = (
+    "import sys; print('\\x01ready', flush=True); sys.stdin.readline();"
+    "sys.stdout.buffer.write(b'caf\\xe9\\n'); sys.exit(70)"
+)
+
+
+@pytest.mark.parametrize(("script", "message"), [(DYING, "SIGKILL"), (BABBLING, "code 70")])
+def test_a_process_that_dies_hangs_nobody(script, message, monkeypatch):
+    def start(plan, params):
+        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+        return subprocess.Popen(
+            [sys.executable, "-c", script], text=True, errors="replace", bufsize=1, **pipes
+        )
+
+    monkeypatch.setattr(processes, "start", start)
+    jobs = [SimpleNamespace(run_id=f"run-{n}") for n in range(3)]
+    with pytest.raises(processes.Stopped, match=message) as caught:
+        processes.share_out(SimpleNamespace(), jobs, Params(), 2, lambda line: None)
+    assert caught.value.code == 70
+
+
+def test_timing_in_another_process_is_the_timing_of_this_one(tmp_path):
+    """What a GPU's parent does, to leave its memory free; here on CPU."""
+    params = Params(scale="smoke", rows=["epochs"], runs_dir=str(tmp_path))
+    plan = runs.plan("table1", params, lambda line: None)
+    (elsewhere,) = processes.timed_elsewhere(plan, plan.jobs, params)
+    here = timing.image_seconds(plan.jobs[0], "cpu")
+    assert here / 10 < elsewhere < here * 10
