@@ -39,8 +39,9 @@ test: .venv/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2 -m "not long"
-	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --nbval notebooks --nbval-current-env \
-	  --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 -p no:cacheprovider
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --nbval notebooks -n 2 --dist loadfile \
+	  --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
+	  --nbval-cell-timeout 300 -p no:cacheprovider
 
 # GPU tests are skipped above; here they run on the CPU, in the first step of `make gpu`.
 test-long: .venv/.installed
