@@ -341,7 +341,7 @@ claims.sums(TABLE_1)
 # over other seeds again, by the scatter of its own rows; over other test images. The intervals are
 # for one claim alone, so all of them may leave out zero where the corrected verdict is
 # "inconclusive". Nothing varies the 1,000 training images: the verdicts speak of these. Claims about
-# overfitting are judged only where the network can learn its images by heart: the regime gate above.
+# overfitting are judged only where the network can memorize its training images: the regime gate above.
 # That it can does not mean that it hurts. A question mark stands where two runs a row, as the paper
 # has them, could not tell its effect from zero.
 

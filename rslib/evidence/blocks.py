@@ -23,7 +23,7 @@ NO_LARGER, UNDECIDED = f"no effect larger than {SAME:g}", "undecided"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Judged:
     """A claim and what became of it; without `effect` it is not judged, and the verdict says why.
 
     blocks: numbers of those that have all cells; lacking: {block: ids of the cells that it lacks}.
@@ -70,10 +70,10 @@ def visible(effect: stats.Estimate, level: float) -> float:
     return float(effect.error * optimize.brentq(missing, 0, 100))
 
 
-def findings(study: Study, results: Results) -> list[Finding]:
-    """One `Finding` for each claim, in the claims' order. results: of one reduced protocol."""
+def judge(study: Study, results: Results) -> list[Judged]:
+    """One `Judged` for each claim, in the claims' order. results: of one reduced protocol."""
     regime = verdicts.gate(study, results)
-    found: dict[str, Finding] = {}
+    found: dict[str, Judged] = {}
     for family in families(study):
         wanting = {c.id: unjudged(study, c, results, found) for c in family}
         effects = {c.id: effect(study, c, results) for c in family if not wanting[c.id]}
@@ -83,11 +83,11 @@ def findings(study: Study, results: Results) -> list[Finding]:
             blocks, lacking = complete(study, claim, results)
             about = {"claim": claim, "blocks": blocks, "lacking": lacking}
             if claim.id not in effects:
-                found[claim.id] = Finding(verdict=wanting[claim.id], **about)
+                found[claim.id] = Judged(verdict=wanting[claim.id], **about)
                 continue
             measured = effects[claim.id]
             reached = not claim.overfitting or bool(regime and regime["reached"])
-            found[claim.id] = Finding(
+            found[claim.id] = Judged(
                 verdict=verdict(measured, p, claim.sign, reached),
                 effect=measured,
                 p=p,
@@ -113,12 +113,14 @@ def verdict(effect: stats.Estimate, p: float, sign: int, regime: bool) -> str:
     return NO_LARGER if effect.error and low >= -SAME and high <= SAME else UNDECIDED
 
 
-def unjudged(study: Study, claim: Claim, results: Results, found: Mapping[str, Finding]) -> str:
+def unjudged(study: Study, claim: Claim, results: Results, found: Mapping[str, Judged]) -> str:
     """Why the claim cannot be judged; an empty string if it can. found: of primary claims."""
     if claim.after:
         primary = found[claim.after]
-        if primary.p is None or primary.p >= stats.ALPHA:
-            return f"not tested: “{primary.claim.says}” is {primary.verdict}"
+        if primary.p is None:
+            return "waits for its primary claim"
+        if primary.p >= stats.ALPHA:
+            return f"not tested: its primary claim is {primary.verdict}"
     blocks, _ = complete(study, claim, results)
     return "" if len(blocks) >= claim.runs else f"{len(blocks)} of {claim.runs} blocks"
 

@@ -19,12 +19,13 @@ SYMBOLS = {
     "regime not reached": "?",
 }
 KINDS = {"✓": "tip", "✗": "danger", "–": "note", "?": "warning"}  # of MyST's admonitions
+MARKS = plot.VERDICTS | {UNDECIDED: ("0.45", "s", "white"), NO_LARGER: ("0.45", "o", "white")}
 COLORS = sns.color_palette("colorblind")
 
 
 def judged(study, results):
     """The claims' findings at a reduced scale. results: of one protocol."""
-    return blocks.findings(study.at(results[0]["scale"]), results)
+    return blocks.judge(study.at(results[0]["scale"]), results)
 
 
 def answer(study, groups, caveat):
@@ -147,7 +148,7 @@ def forest(study, results):
         if one.effect is None:
             ax.text(0, place, f"  {one.verdict.split(':')[0]}", va="center", color="0.4")
             continue
-        color, marker, inside = plot.VERDICTS[one.verdict]
+        color, marker, inside = MARKS[one.verdict]
         ends = [one.claim.sign * end for end in one.effect.interval()]
         ax.plot(ends, [place, place], color=color, alpha=0.55, **plot.bar(6))
         values = dots(study, one, results)

@@ -83,7 +83,7 @@ def _tally(found):
 
 
 def _verdict(found):
-    if isinstance(found, blocks.Finding):
+    if isinstance(found, blocks.Judged):
         if found.effect is None:
             return found.verdict
         effect = f"{tables.signed(found.effect.value, 2)} ({tables.span(found.effect.interval())})"

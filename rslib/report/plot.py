@@ -23,8 +23,6 @@ VERDICTS = {
     "opposite direction here": (RED, "X", RED),
     "consistent": ("0.45", "^", "white"),
     "inconclusive": ("0.45", "s", "white"),
-    "undecided": ("0.45", "s", "white"),
-    "no effect larger than 1": ("0.45", "o", "white"),
     "regime not reached": ("0.45", "D", "white"),
 }
 plt.style.use(Path(__file__).with_name("rs.mplstyle"))

@@ -103,7 +103,7 @@ def regime(study, results):
         return ""
     return (
         f"Regime gate {'reached' if gate['reached'] else 'NOT reached'}: without regularization "
-        f"350 epochs learn {gate['train']:.1f} % of the training images by heart, "
+        f"350 epochs memorize {gate['train']:.1f} % of the training images, "
         f"{gate['train'] - gate['test']:.1f} points more than of the test images."
     )
 
