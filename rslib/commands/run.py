@@ -56,6 +56,6 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(list(found.values()), indent=1, allow_nan=False))
     else:
-        print(tables.text(STUDIES[plan.study], list(found.values()), params.rows))
+        print(tables.text(STUDIES[plan.study].at(plan.scale), list(found.values()), params.rows))
     diverged = any(result["status"] == "diverged" for result in found.values())
     return commands.DIVERGED if diverged else commands.DONE
