@@ -103,7 +103,7 @@ for archive, md5 in ARCHIVE_META.values():
 # ImageNet's classes are in the order of their wnids (`n01440764` …) in all four:
 #
 # 1. **folders**: `train/<wnid>/*` and `val/<wnid>/*`;
-# 2. **flat validation**: `train/<wnid>/*`, and the 50,000 files of `val/` as they come out of their archive,
+# 2. **flat validation**: `train/<wnid>/*`, and the 50,000 files of `val/` (or `validation/`, `valid/`) as they come out of their archive,
 #    with `ILSVRC2012_devkit_t12.tar.gz`, which has their classes, beside it;
 # 3. **TFRecord shards**: `train-00000-of-01024` …, `validation-00000-of-00128` …, in the keys of Google's
 #    scripts or of TFDS; read without TensorFlow;
