@@ -1,5 +1,6 @@
-"""What a network costs: `counts` (on paper: parameters, FLOPs, activations, the roofline),
-`measure` (one measurement, a process of its own), `profile` (many, kept by device).
+"""What a network costs: `counts` (on paper: parameters, FLOPs, activations, the roofline), `stages`
+(by stage, with the layers of Figure 6), `measure` (one measurement, a process of its own),
+`profile` (many, kept by device).
 
 May import models, training, recipes, evidence (the store of measurements) and the ground.
 """
