@@ -1,8 +1,8 @@
 """The paper's tables as data: rows that each carry a recipe and the number the paper printed.
 
-`additive` (Table 1, its rows and claims), `pareto` (Tables 3, 4 and 7), `efficientnet_rs` (Figure
-5), `scales` (the rule that shrinks a recipe to a laptop or one GPU), `studies` (all of them, by
-name).
+`additive` (Table 1, its rows and claims), `pareto` (Tables 3, 4 and 7), `resnet_rs` (Table 8),
+`scaling` (Appendix E, Figure 3), `efficientnet_rs` (Figure 5), `scales` (the rule that shrinks a
+recipe to a laptop or one GPU), `studies` (all of them, by name).
 
 May import the ground. A `Recipe` itself is defined in `rslib.config`.
 """
