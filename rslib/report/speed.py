@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from rslib.config import IMAGENET_COUNTS
 from rslib.evidence import devices
 from rslib.evidence.released import percent
-from rslib.recipes import pareto
+from rslib.recipes import pareto, resnet_rs
 from rslib.report.tables import SPACE
 
 WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
@@ -205,3 +206,25 @@ def verdict(match, ratio, variant, *, gpu):
 
 def by_model(lines, rows):
     return pd.DataFrame(lines, index=[row.label for row in rows])
+
+
+def training_days(recorded):
+    """Days that Table 8's recipes train, by the seconds of a step: the paper's and each device's.
+
+    recorded: {device: measurements}. Days are epochs × training images without minival; reading
+    images and evaluating are left out.
+    """
+    lines, rows = [], [row for row in pareto.table_7() if row.family == "ResNet-RS"]
+    for row in rows:
+        recipe = resnet_rs.published(row)
+        images = recipe.optim.epochs * (IMAGENET_COUNTS[0] - recipe.data.minival_images)
+        seconds = {"one V100, fp32": row.v100 / 128, "8 TPUv3 cores, bf16": row.tpu / 1000 / 1024}
+        for device, measurements in recorded.items():
+            for variant in variants(measurements):
+                one = find(measurements, row, variant)
+                fits = one is not None and one["fits"]
+                seconds[f"{device}, {variant}"] = devices.latency(one)[0] / 128 if fits else None
+        days = {of: each and each * images / 86_400 for of, each in seconds.items()}
+        shown = {of: f"{n:,.1f}" if n else "not measured" for of, n in days.items()}
+        lines.append({"px": row.resolution, **shown})
+    return by_model(lines, rows)
