@@ -25,17 +25,17 @@ STAGES = ("c2", "c3", "c4", "c5")
 
 
 def table_8():
-    """Cells of Table 8: three strengths for each ResNet-RS that Table 7 lists."""
+    """Cells of Table 8: three strengths for each ResNet-RS that Table 7 lists ("RS-50 @160")."""
     ours = {}
     for row in pareto.table_7():
         if row.family == "ResNet-RS":
             r = resnet_rs.published(row).regularization
-            ours[f"{row.label} @{row.resolution}"] = {
+            ours[f"RS-{depth_of(row.label)} @{row.resolution}"] = {
                 "randaugment_magnitude": r.randaugment,
                 "stochastic_depth_rate": r.stochastic_depth,
                 "dropout_rate": r.dropout,
             }
-    paper = printed("table8.csv", lambda row: f"ResNet-RS-{row['depth']} @{row['resolution']}")
+    paper = printed("table8.csv", lambda row: f"RS-{row['depth']} @{row['resolution']}")
     return beside(paper, ours)
 
 
@@ -103,10 +103,11 @@ def depth_of(name):
 
 
 def misnamed(cells):
-    """Markdown: the depths of Table 11 that do not have as many layers as their name."""
+    """A sentence: the depths of Table 11 that do not have as many layers as their name says."""
     layers = layouts(cells)["layers"]
     found = [f"{name} has {n}" for name, n in layers.items() if n != depth_of(name)]
-    return f"{len(layers) - len(found)} of {len(layers)} have as many; {', '.join(found)}."
+    right = f"{len(layers) - len(found)} of {len(layers)} depths"
+    return f"{right} have as many layers as their name says; {', '.join(found)}."
 
 
 def table_12():

@@ -64,7 +64,7 @@ def _shares(ax, stage, totals, top):
         )
     ):
         y = top + 1.7 + 1.7 * line
-        ax.barh(y, 8 * value / total, left=57, height=1.1, color=color)
+        ax.barh(y, 11 * value / total, left=57, height=1.1, color=color)
         ax.text(71.5, y, f"{value / unit:.3f} {'MB'[line]}", color=INK, va="center", ha="right")
 
 

@@ -87,6 +87,7 @@ def test_stages_add_up_to_the_counts_of_the_network(drawn):
     assert sum(s.flops for s in shallow) == whole.flops
     deep = sum(s.parameters for s in drawn), sum(s.flops for s in drawn)
     assert stages.with_blocks(shallow, BLOCKS[50]) == deep
+    assert stages.flops_by_blocks(resnet_rs.recipe(50, 160)) == deep[1]
 
 
 def test_the_figure_draws_what_was_counted(drawn):
