@@ -97,7 +97,7 @@ def said(tables):
 def answer(tables):
     """MyST: an admonition with all tables' cells together; tables: {name: cells}."""
     agreed, of = map(sum, zip(*map(tally, tables.values()), strict=True))
-    sign, kind = ("✓", "tip") if agreed == of else ("✗", "warning")
+    sign, kind = ("✓", "tip") if agreed == of else ("✗", "danger")
     names = ", ".join(name.removeprefix("Table ") for name in tables)
     return (
         f":::{{admonition}} Answer\n:class: {kind}\n"
