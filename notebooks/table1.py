@@ -24,12 +24,48 @@
 # the table is that such methods *interact*, and that is what this page tests: it trains the rows
 # again, with several seeds, and beside them two rows that the paper did not print.
 
-# %% tags=["remove-input"]
-from IPython.display import Markdown, display
+# %% tags=["parameters", "hide-input"]
+scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
+epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
+seeds: int = 1  # Runs of each row, with seeds 1, 2 and so on
+rows: list = []  # Row ids of the table below such as "cosine,ema"; empty for all eleven
+dataset: str = ""  # fashion-mnist, folder, cifar10, cifar100 or imagenet; empty for what scale and data_dir imply
+data_dir: str = ""  # Folder with train/ and val/ or test/; empty for the embedded images
+runs_dir: str = ""  # Checkpoints and histories; empty for runs/ of the project
+device: str = "auto"  # cpu, cuda, or auto for cuda where there is one
+executor: str = "local"  # local trains in processes of its own, inline in this one
+reuse: bool = True  # False trains anew and compares with the stored run
+compile: bool = False  # True times eager and compiled steps and keeps the faster
+max_hours: float = None  # Refuse what would take longer; None for no limit
+threads: int = 1  # CPU threads of each training process
+workers: int = None  # Loader processes; None for 0 on a CPU, and up to 16 with a GPU
 
+# %% tags=["hide-input"]
+import inspect
+
+import torch
+from IPython.display import Code, Markdown, display
+
+from rslib.data import augment, images
+from rslib.models.resnet import (
+    Bottleneck,
+    SqueezeExcite,
+    resnet,
+    resnet_rs,
+    shortcut,
+)
+from rslib.recipes.additive import TABLE_1
 from rslib.recipes.blocks import TABLE_1_BLOCKS
-from rslib.report import collect, in_blocks, tables
+from rslib.report import claims, collect, in_blocks, plot, sheets, tables
+from rslib.running import params
+from rslib.training import ema, optim
 
+asked = params.from_namespace(globals())
+recipes = {row.id: row.recipe for row in TABLE_1.rows}
+print("trains what is missing" if asked.trains else "shows what is recorded")
+
+
+# %% tags=["remove-input"]
 in_blocks_runs = collect.recorded(TABLE_1_BLOCKS)
 CAVEAT = (
     f"After 90 epochs the regularized network fits {in_blocks.fit(TABLE_1_BLOCKS, in_blocks_runs, 'all-short')} "
@@ -68,46 +104,6 @@ for results in in_blocks_runs:
 # | the paper's own | `papermill notebooks/table1.ipynb out.ipynb -p epochs 350` on a GPU machine where `data_dir` or `RSLIB_DATA` names ImageNet |
 #
 # The same command again goes on where it stopped, and never trains a finished run twice.
-
-# %% tags=["parameters"]
-scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
-epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
-seeds: int = 1  # Runs of each row, with seeds 1, 2 and so on
-rows: list = []  # Row ids of the table below such as "cosine,ema"; empty for all eleven
-dataset: str = ""  # fashion-mnist, folder, cifar10, cifar100 or imagenet; empty for what scale and data_dir imply
-data_dir: str = ""  # Folder with train/ and val/ or test/; empty for the embedded images
-runs_dir: str = ""  # Checkpoints and histories; empty for runs/ of the project
-device: str = "auto"  # cpu, cuda, or auto for cuda where there is one
-executor: str = "local"  # local trains in processes of its own, inline in this one
-reuse: bool = True  # False trains anew and compares with the stored run
-compile: bool = False  # True times eager and compiled steps and keeps the faster
-max_hours: float = None  # Refuse what would take longer; None for no limit
-threads: int = 1  # CPU threads of each training process
-workers: int = None  # Loader processes; None for 0 on a CPU, and up to 16 with a GPU
-
-# %% tags=["hide-input"]
-import inspect
-
-import torch
-from IPython.display import Code, Markdown, display
-
-from rslib.data import augment, images
-from rslib.models.resnet import (
-    Bottleneck,
-    SqueezeExcite,
-    resnet,
-    resnet_rs,
-    shortcut,
-)
-from rslib.recipes.additive import TABLE_1
-from rslib.report import claims, collect, plot, sheets, tables
-from rslib.running import params
-from rslib.training import ema, optim
-
-asked = params.from_namespace(globals())
-recipes = {row.id: row.recipe for row in TABLE_1.rows}
-print("trains what is missing" if asked.trains else "shows what is recorded")
-
 
 # %% [markdown]
 # ## What the paper reports
