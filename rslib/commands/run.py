@@ -7,11 +7,13 @@ from functools import partial
 
 from rslib import commands
 from rslib.commands import number
+from rslib.recipes import Study
 from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.running.params import EXECUTORS, Params
 from rslib.system import output
 
 HELP = "train the rows of a study that have no result yet"
+LISTED = 40  # row ids of a study in the help
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -36,9 +38,15 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def row_ids() -> str:
-    """Of every study that is trained, for the help."""
-    ids = (f"{s.name}: {','.join(row.id for row in (*s.rows, *s.cells))}" for s in TRAINED.values())
-    return "; ".join(ids)
+    """Of every study that is trained, for the help; of a long list the ends."""
+    return "; ".join(f"{study.name}: {_listed(study)}" for study in TRAINED.values())
+
+
+def _listed(study: Study) -> str:
+    ids = [row.id for row in (*study.rows, *study.cells)]
+    if len(ids) > LISTED:
+        return f"{ids[0]} … {ids[-1]}, {len(ids)} in all"
+    return ",".join(ids)
 
 
 def main(options: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
 """The paper's tables as data: rows that each carry a recipe and the number the paper printed.
 
-`additive` (Table 1, its rows and claims), `pareto` (Tables 3, 4 and 7), `resnet_rs` (Table 8),
-`scaling` (Appendix E, Figure 3), `efficientnet_rs` (Figure 5), `scales` (the rule that shrinks a
+`additive` (Table 1, its rows and claims), `blocks` (Table 1's corners over training subsets),
+`weight_decay` (Table 2), `scaling` (Appendix E, and Figure 3), `grid` (Figure 2), `pareto` (Tables
+3, 4 and 7), `resnet_rs` (Table 8), `efficientnet_rs` (Figure 5), `scales` (the rule that shrinks a
 recipe to a laptop or one GPU), `studies` (all of them, by name).
 
 May import the ground. A `Recipe` itself is defined in `rslib.config`.
@@ -67,6 +68,7 @@ class Study:
 
     cells: rows that no table prints, but that a claim has to be compared with.
     afterwards: sums that were looked at when runs were known; they get no verdict.
+    laws: claims about all rows at once, as `rslib.recipes.grid` has them.
     gate: the row whose runs tell whether the network overfits.
     ladder: each row adds something to the row before, so that the change is of interest.
     networks: what is measured for it: rows of Table 7, or others with name and resolution.
@@ -82,6 +84,7 @@ class Study:
     cells: tuple[Row, ...] = ()
     claims: tuple[Claim, ...] = ()
     afterwards: tuple[Claim, ...] = ()
+    laws: tuple = ()
     gate: str = ""
     ladder: bool = True
     networks: tuple = ()

@@ -1,14 +1,16 @@
-"""Studies in blocks: Table 2, Figure 3, and Table 1's corners once more."""
+"""Studies in blocks: Table 2, Figures 2 and 3, and Table 1's corners once more."""
 
 import csv
+from itertools import product
 
 import pytest
 
 from rslib import paths
 from rslib.config import evolve
-from rslib.recipes import scaling
+from rslib.recipes import grid, scaling
 from rslib.recipes.blocks import TABLE_1_BLOCKS
-from rslib.recipes.scales import at_scale
+from rslib.recipes.grid import FIGURE_2
+from rslib.recipes.scales import SCALES, at_scale
 from rslib.recipes.scaling import FIGURE_3, appendix_e
 from rslib.recipes.weight_decay import DECAYS, TABLE_2
 from rslib.training.optim import weight_decay_exposure
@@ -49,7 +51,7 @@ def test_studies_of_one_experiment_mean_one_thing_by_one_id():
     """Their runs are shared by name, so a name must stand for one recipe at every scale."""
     for scale in ("smoke", "laptop", "gpu", "paper"):
         found = {}
-        for study in BLOCKED:
+        for study in (*BLOCKED, FIGURE_2):
             study = study.at(scale)
             for row in (*study.rows, *study.cells):
                 recipe = at_scale(row, scale, block=1).recipe
@@ -111,3 +113,46 @@ def test_figure_3_differs_in_depth_or_width_only():
                 same["regularization.dropout"] = base.regularization.dropout
             assert evolve(wide, same) == base
             assert base.optim.epochs == epochs
+
+
+def test_figure_2_has_appendix_e_at_every_cell_of_the_papers_grid():
+    rows = {row.recipe: row.id for row in FIGURE_2.at("paper").rows}
+    assert len(rows) == 175
+    for width in scaling.WIDTHS:
+        for depth in scaling.DEPTHS:
+            for resolution in scaling.RESOLUTIONS:
+                assert appendix_e(depth, width, resolution) in rows
+    assert rows[appendix_e(200, 1.0, 224)] == "deep-350"  # is Figure 3's too
+
+
+@pytest.mark.parametrize("scale", ["laptop", "gpu"])
+def test_the_reduced_grid_differs_in_width_depth_and_side_only(scale):
+    rows = FIGURE_2.at(scale).rows
+    cells = {row.id: at_scale(row, scale, block=1).recipe for row in rows}
+    assert len(cells) == 27 and cells.keys() == {row.id for row in grid.GRID}
+    own = SCALES[scale].width
+    found = {(r.model.width / own, r.model.depth, r.data.resolution) for r in cells.values()}
+    assert found == set(product((0.5, 1, 2), (26, 50, 101), (16, 24, 32)))
+    rest = {
+        evolve(r, {"model.width": own, "model.depth": 26, "data.resolution": 32})
+        for r in cells.values()
+    }
+    (recipe,) = rest  # RandAugment by the same share of every image: one pixel_reference too
+    held = recipe.regularization
+    assert (held.label_smoothing, held.randaugment) == (0.1, 10)
+    assert held.dropout == held.stochastic_depth == 0 and recipe.optim.epochs == 350
+
+
+def test_figure_2_shares_figure_3s_runs_and_is_short_at_smoke():
+    shared = {row.id for row in FIGURE_2.at("laptop").rows} & {row.id for row in FIGURE_3.rows}
+    assert shared == {"base-350", "wide-350"}
+    small = [at_scale(row, "smoke", block=1).recipe for row in FIGURE_2.at("smoke").rows]
+    assert len(small) == 6 and {recipe.model.depth for recipe in small} == {26}
+    assert set(grid.REPEATED) <= {row.id for row in grid.GRID} and grid.BLOCKS == 4
+
+
+def test_figure_2s_laws_are_those_of_the_page():
+    page = (paths.ROOT / "book" / "blocks.md").read_text()
+    for law in FIGURE_2.laws:
+        assert f"| `{law.id}` | {law.says} | {'+' if law.sign > 0 else '−'} | {law.rule} |" in page
+    assert all(f"`{id}`" in page for id in grid.REPEATED)
