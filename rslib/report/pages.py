@@ -1,4 +1,4 @@
-"""The book's pages that are generated from what is recorded. Without torch."""
+"""The book's pages that are generated from what is recorded. Only counted FLOPs need torch."""
 
 import json
 
@@ -6,7 +6,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import blocks, devices, verdicts
 from rslib.recipes import pareto
-from rslib.report import claims, in_blocks, speed, tables
+from rslib.report import claims, in_blocks, power_law, speed, tables
 
 PAGES = {"table1_blocks": "table1"}  # a study that is shown on another's page
 
@@ -30,9 +30,10 @@ def _score(study, results):
     lines += ["", _row("the paper's claim", "paper", *map(tables.short, groups))]
     lines += [_row(*["---"] * (2 + len(groups)))]
     by_id = [{f.claim.id: f for f in findings} for findings in found]
-    for claim in study.claims:
+    for claim in study.claims or study.laws:
         cells = (_verdict(held[claim.id]) if claim.id in held else "" for held in by_id)
-        lines += [_row(claim.says, claims.paper_effect(study, claim), *cells)]
+        printed = claims.claimed(claim) if study.laws else claims.paper_effect(study, claim)
+        lines += [_row(claim.says, printed, *cells)]
     if groups and study.afterwards:
         lines += ["", "Looked at afterwards, so without a verdict:", ""]
         told = in_blocks.described if study.blocked else claims.afterwards
@@ -67,6 +68,8 @@ def pace(recorded):
 
 def _findings(study, group):
     """At a reduced scale a study in blocks is judged by their error; else by runs of one subset."""
+    if study.laws:
+        return power_law.findings(study, group)
     if study.blocked and group[0]["scale"] != "paper":
         return in_blocks.judged(study, group)
     return verdicts.findings(study.at(group[0]["scale"]), group)
@@ -74,6 +77,8 @@ def _findings(study, group):
 
 def _tally(found):
     """Of 14 claims: 9 same direction, …, 2 not judged yet."""
+    if not found:
+        return "It has no claim at this scale."
     words = [f.verdict if f.p is not None else "not judged yet" for f in found]
     order = [*verdicts.HEADINGS, *words]
     counts = {word: words.count(word) for word in dict.fromkeys(order) if word in words}
@@ -83,6 +88,8 @@ def _tally(found):
 
 
 def _verdict(found):
+    if isinstance(found, power_law.Tested):
+        return found.verdict if found.p is None else f"**{found.verdict}**: {found.measured}"
     if isinstance(found, blocks.Judged):
         if found.effect is None:
             return found.verdict

@@ -17,6 +17,7 @@ pd.set_option("display.max_colwidth", None)  # a contrast of rows is shown whole
 NOT_RUN = "not yet run"
 SPELT = {"fashion-mnist": "Fashion-MNIST", "imagenet": "ImageNet"}
 SPELT |= {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+NAMED = 5  # networks in a headline; more are counted
 SPACE = "\u00a0"  # does not break: a number and its ± stay on one line
 
 
@@ -33,7 +34,8 @@ def by_protocol(results):
 def headline(study, results):
     """One line on what a protocol is, and what its numbers are worth."""
     p, data = results[0]["protocol"], results[0]["data"]
-    networks = "; ".join(dict.fromkeys(r["protocol"]["model"] for r in results))
+    networks = list(dict.fromkeys(r["protocol"]["model"] for r in results))
+    networks = "; ".join(networks) if len(networks) <= NAMED else f"{len(networks)} networks"
     sides = sorted({r["protocol"]["resolution"] for r in results})
     sides = " to ".join(f"{side}" for side in dict.fromkeys((sides[0], sides[-1])))
     tested = data["test"] + data.get("further", 0)
