@@ -69,6 +69,8 @@ def session(device: str) -> dict:
         "device": device,
         "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
         "driver": driver() if device == "cuda" else None,
+        # another set computes sums in another order: bits hold within one
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "precision": "bf16" if has_bf16(torch.device(device)) else "fp32",
         "threads": torch.get_num_threads(),
     }

@@ -1,5 +1,9 @@
 """What a result says about itself: protocol, data, code, machine; and if a second run agrees."""
 
+from statistics import stdev
+
+from scipy.stats import t
+
 from rslib import config, tasks
 from rslib.evidence import results
 from rslib.machine import now
@@ -63,11 +67,13 @@ def protocol(job):
     }
 
 
-def compare(stored, again):
+def compare(stored, again, others=()):
     """One line: does a run trained anew meet the stored one?
 
-    The same bits on the same device class and thread count; elsewhere, test top-1 within the 95 %
-    half-width of the difference of two independent samples of that size.
+    The same bits on the same device, instruction set and thread count. Elsewhere it is as good as
+    another seed: test top-1 is to lie within the 95 % half-width of the difference of two runs, by
+    the deviation between seeds of `others`, recorded runs of the same recipe, where there are
+    three; else by that of two independent samples of test images.
     """
     run_id = again["run_id"]
     if stored["status"] != "complete" or again["status"] != "complete":
@@ -77,14 +83,27 @@ def compare(stored, again):
     a, b = (r["metrics"]["test"]["ema"] for r in (stored, again))
     p, q = a["correct"] / a["n"], b["correct"] / b["n"]
     tolerance = 1.96 * (p * (1 - p) / a["n"] + q * (1 - q) / b["n"]) ** 0.5
+    seeds = [top1(r) for r in others if r["status"] == "complete"]
+    by = "by its test images"
+    if len(seeds) > 2:
+        df = len(seeds) - 1
+        tolerance = float(t.ppf(0.975, df)) * 2**0.5 * stdev(seeds)
+        by = f"by the deviation of {len(seeds)} seeds"
     verdict = "within" if abs(p - q) <= tolerance else "NOT within"
+    # older results do not know their instruction set
     same = all(
-        stored["environment"][k] == again["environment"][k]
-        for k in ("device_name", "threads", "torch")
+        stored["environment"].get(k) == again["environment"].get(k)
+        for k in ("device_name", "instructions", "threads", "torch")
     )
     compiled = [r["environment"].get("step", "").startswith("compiled") for r in (stored, again)]
     same = same and compiled[0] == compiled[1]
     return (
         f"{run_id}: other bits{' on the same kind of machine' if same else ''}; EMA test top-1 "
-        f"{100 * p:.2f} stored, {100 * q:.2f} now, {verdict} ±{100 * tolerance:.2f} points"
+        f"{100 * p:.2f} stored, {100 * q:.2f} now, {verdict} ±{100 * tolerance:.2f} points ({by})"
     )
+
+
+def top1(result):
+    """By the average of the weights, on test images; 0 to 1."""
+    counts = result["metrics"]["test"]["ema"]
+    return counts["correct"] / counts["n"]

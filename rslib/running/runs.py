@@ -167,7 +167,13 @@ def run(
         file = next_attempt(job, runs_dir)
         result = train(job, device, file, workers, may_compile, report, stop)
     if stored:
-        report(compare(stored, result))
+        seeds = [
+            r
+            for r in results.recorded(job.study)
+            if r["recipe_sha256"] == result["recipe_sha256"]
+            and r["data"]["sha256"] == result["data"]["sha256"]
+        ]
+        report(compare(stored, result, seeds))
     return result
 
 

@@ -111,6 +111,12 @@ def test_a_run_that_is_not_met_says_by_how_much(epochs_run):
     }
     assert "within ±9.78 points" in provenance.compare(other, near)
     assert "NOT within" in provenance.compare(other, far)
+    # three recorded seeds that deviate by 1.5 points, 2 degrees of freedom: 4.30 · √2 · 1.5
+    seeds = [
+        other | {"metrics": {"test": {"ema": {"correct": n, "n": 200}}}} for n in (97, 100, 103)
+    ]
+    said = provenance.compare(other, near, seeds)
+    assert "within ±9.13 points (by the deviation of 3 seeds)" in said
     assert "now diverged" in provenance.compare(found, found | {"status": "diverged"})
 
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from rslib.config import Data, InputError
 from rslib.data import splits
@@ -75,3 +76,28 @@ def test_blocks_begin_behind_what_has_been_looked_at():
     cifar = SimpleNamespace(train=50_000)  # the last of eight blocks still fits
     used = (LOOKED_AT + 8 + 1) * size.train_images + size.minival_images + size.further_images
     assert used <= cifar.train
+
+
+def test_a_large_set_in_memory_is_split_anew_for_each_subset(tmp_path):
+    """What is remembered of a split needs a digest of the images; these have none."""
+    pixels = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    train, test = many(20_000), many(30)
+    listing = [Images(p.names, p.labels, [pixels] * len(p)) for p in (train, test)]
+    found = [
+        open_images(asked(k, train_images=50), (*listing, [str(c) for c in range(10)]), tmp_path)
+        for k in (0, 1)
+    ]
+    assert not {*found[0].train.names} & {*found[1].train.names}
+    assert found[0].manifest["sha256"] != found[1].manifest["sha256"]
+    assert found[0].manifest["held_out"] == found[1].manifest["held_out"]
+
+
+@pytest.mark.parametrize("minival", [100, 200])
+def test_other_questions_of_a_set_in_memory_have_other_answers(minival, tmp_path):
+    pixels = torch.zeros(3, 32, 32, dtype=torch.uint8)
+    train, test = many(20_000), many(30)
+    listing = [Images(p.names, p.labels, [pixels] * len(p)) for p in (train, test)]
+    for count in (50, 60):
+        data = Data(dataset="cifar10", train_images=count, minival_images=minival)
+        opened = open_images(data, (*listing, [str(c) for c in range(10)]), tmp_path)
+        assert (len(opened.train), len(opened.minival)) == (count, minival)

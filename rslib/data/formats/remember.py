@@ -15,11 +15,12 @@ KEPT = "kept"  # an array of the others' names
 def remembered(cache_dir, what, about, look, report, lasting=lambda found: True):
     """{name: array} as look() gives it, read from cache_dir if that was asked before.
 
-    about: plain data, all that the answer depends on. Without cache_dir look() is always called.
+    about: plain data, all that the answer depends on; None if nothing tells it from other answers.
+    Without it, or without cache_dir, look() is always called.
     lasting: says of an answer whether it will still be true; only then it is kept. Where it cannot
     be written, that is reported. Raises InputError for a damaged file.
     """
-    if not cache_dir:
+    if not cache_dir or about is None:
         return look()
     file = Path(cache_dir) / f"{what}-{sha256([VERSION, about])[:16]}.npz"
     if (found := read(file)) is None:

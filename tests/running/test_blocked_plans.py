@@ -1,0 +1,81 @@
+"""Studies in blocks at the scales that no CPU trains: planned, priced, and one step taken."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from rslib.config import IMAGENET_COUNTS
+from rslib.data.images import Images
+from rslib.recipes.scales import at_scale
+from rslib.recipes.studies import TRAINED
+from rslib.running import runs, timing
+from rslib.running.params import Params
+from rslib.tasks.classify import Classify
+
+BLOCKED = [study for study in TRAINED.values() if study.blocked]
+
+
+def like_cifar():
+    """As many images as CIFAR-10 has, of two kinds, in memory."""
+    kinds = [torch.full((3, 32, 32), value, dtype=torch.uint8) for value in (40, 200)]
+
+    def part(name, count):
+        labels = np.arange(count) % 10
+        return Images([f"{name}/{i}" for i in range(count)], labels, [kinds[i % 2] for i in labels])
+
+    return part("train", 50_000), part("test", 10_000), [f"class {i}" for i in range(10)]
+
+
+@pytest.fixture
+def planned(monkeypatch, tmp_path):
+    """plan(study name, scale, seeds) on images as many as CIFAR's."""
+    monkeypatch.setattr(Classify, "source", staticmethod(lambda *words: like_cifar()))
+    monkeypatch.setattr(Classify, "decoded", staticmethod(lambda listing, report: listing))
+
+    def plan(name, scale, seeds):
+        asked = {"dataset": "folder", "data_dir": str(tmp_path), "runs_dir": str(tmp_path / "runs")}
+        return runs.plan(name, Params(scale=scale, seeds=seeds, **asked), lambda line: None)
+
+    return plan
+
+
+@pytest.mark.parametrize("scale", ["laptop", "gpu"])
+def test_blocks_are_planned_one_after_the_other(scale, planned):
+    plan = planned("table2", scale, 3)
+    assert [job.seed for job in plan.jobs] == [1] * 6 + [2] * 6 + [3] * 6
+    assert len({job.run_id for job in plan.jobs}) == 18
+    assert {job.row.recipe.data.subset for job in plan.jobs} == {8, 9, 10}
+    assert len({job.protocol_id for job in plan.jobs}) == 1  # so they share a table
+    trained = [set(job.data.train.names) for job in (plan.jobs[0], plan.jobs[6])]
+    assert not trained[0] & trained[1]
+
+
+def test_studies_of_one_experiment_share_their_runs(planned):
+    corners, decays = planned("table1_blocks", "laptop", 1), planned("table2", "laptop", 1)
+    shared = {job.run_id for job in corners.jobs} & {job.run_id for job in decays.jobs}
+    assert {id.rsplit("-", 2)[0] for id in shared} == {"none", "all"}
+    assert {job.study for job in (*corners.jobs, *decays.jobs)} == {"blocks"}
+
+
+def test_a_step_of_the_gpu_scale_is_timed_on_a_cpu(planned, monkeypatch):
+    monkeypatch.setattr(timing, "TIMED_STEPS", 1)
+    job = next(job for job in planned("table2", "gpu", 1).jobs if job.run_id.startswith("all-low"))
+    assert job.row.recipe.model.depth == 50 and job.row.recipe.optim.batch_size == 256
+    assert timing.image_seconds(job, "cpu") > 0
+
+
+@pytest.mark.parametrize("study", BLOCKED, ids=lambda study: study.name)
+def test_the_paper_scale_is_priced(study):
+    """In passes of an image, of which a run of 350 epochs has nearly half a billion."""
+    train, test = IMAGENET_COUNTS
+    counts = {"train": train - 25_022, "minival": 25_022, "test": test}
+    for row in study.at("paper").rows:
+        recipe = at_scale(row, "paper").recipe
+        job = SimpleNamespace(
+            data=SimpleNamespace(manifest=counts), row=SimpleNamespace(recipe=recipe)
+        )
+        assert recipe.data.train_images == 0 and recipe.data.split == ""
+        passes = timing.image_passes(job)
+        assert passes == pytest.approx(counts["train"] * recipe.optim.epochs * 1.1, rel=0.01)
