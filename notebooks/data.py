@@ -253,7 +253,7 @@ _ = sheets.sheet(lines)
 # %% [markdown]
 # ## RandAugment, one operation at a time
 #
-# Each training image goes through two of sixteen operations, drawn anew every time
+# Each training image goes through two of sixteen operations, drawn again each time
 # {cite:p}`cubuk2020randaugment`. How much each does is one number, the magnitude M. The paper
 # takes 10 for images of 160 pixels and 15 for all above (Table 8); elsewhere in the paper 20
 # occurs too, see [C18](../book/deviations.md#c18-magnitude-of-randaugment). Here are all sixteen on
