@@ -103,9 +103,9 @@ def test_an_interrupted_profile_keeps_what_has_ended(tmp_path):
 
 
 def started_by(pid):
-    """Command lines of the processes in a session."""
-    listed = subprocess.run(["ps", "-s", str(pid), "-o", "args="], capture_output=True, text=True)
-    return listed.stdout.splitlines()
+    """Command lines of the processes in a session, whole whatever COLUMNS says (-ww)."""
+    command = ["ps", "-ww", "-s", str(pid), "-o", "args="]
+    return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
 
 
 @pytest.fixture

@@ -28,7 +28,9 @@ def start(out, *words):
 
 def working_in(out):
     """Command lines of all processes that were told this folder."""
-    listed = subprocess.run(["ps", "-e", "-o", "args="], capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["ps", "-ww", "-e", "-o", "args="], capture_output=True, text=True
+    ).stdout
     return [line for line in listed.splitlines() if str(out) in line]
 
 
