@@ -232,7 +232,7 @@ for name, what in images.open_images(recipe.data, listing).manifest.items():
 #   one of the paper's two ways to scale, cannot be tested on them.
 #
 # What was changed to be able to use them stands in [deviations](../book/deviations.md) and
-# [scales](../book/intro.md#scales).
+# [scales](../book/method.md#scales).
 #
 # One image of each class, and below it the same one after the two operations of RandAugment, at
 # the magnitude of that scale:

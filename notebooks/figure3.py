@@ -42,7 +42,7 @@ from IPython.display import Code, Markdown, display
 
 from rslib.recipes import scaling
 from rslib.recipes.scaling import FIGURE_3
-from rslib.report import claims, collect, in_blocks, tables
+from rslib.report import claims, collect, forest, in_blocks, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -89,8 +89,8 @@ for results in judged:
     display(Markdown(in_blocks.described(FIGURE_3, results)))
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "A forest plot of the claims of Figure 3: an interval, a mark and one tick for each block, to the right of zero in the paper's direction; empty as long as no run is recorded."}}
-for results in judged:
-    in_blocks.forest(FIGURE_3, results)
+if judged:
+    forest.of_groups(FIGURE_3, judged)
 
 # %% [markdown]
 # ## Regularization changes with the length

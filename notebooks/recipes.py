@@ -40,12 +40,7 @@ from rslib.report import architecture, architecture_plot, cells, collect, speed
 from rslib.running import params
 
 asked = params.from_namespace(globals(), params.Profiling)
-tables = {
-    "Table 8": architecture.table_8(),
-    "Table 10": architecture.table_10(),
-    "Table 11": architecture.table_11(BLOCKS),
-    "Table 12": architecture.table_12(),
-}
+tables = architecture.tables(BLOCKS)
 
 # %% tags=["remove-input"]
 Markdown(cells.answer(tables))

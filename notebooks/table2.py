@@ -42,7 +42,7 @@ from IPython.display import Code, Markdown, display
 
 from rslib.recipes import weight_decay
 from rslib.recipes.weight_decay import TABLE_2
-from rslib.report import claims, collect, in_blocks, tables
+from rslib.report import claims, collect, forest, in_blocks, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -101,8 +101,8 @@ for results in judged:
     display(Markdown(in_blocks.lacking(TABLE_2, results)))
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "A forest plot of the claims of Table 2: an interval, a mark and one tick for each block, to the right of zero in the paper's direction; empty as long as no run is recorded."}}
-for results in judged:
-    in_blocks.forest(TABLE_2, results)
+if judged:
+    forest.of_groups(TABLE_2, judged)
 
 # %% [markdown]
 # ## Why exposure

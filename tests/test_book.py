@@ -78,7 +78,9 @@ def test_every_citation_has_its_reference():
     assert {key.strip() for group in cited for key in group.split(",")} == set(keys)
 
 
-@pytest.mark.parametrize("name", ["scorecard", "pace", "environment", "fast", "roofline"])
+@pytest.mark.parametrize(
+    "name", ["answer", "coverage", "scorecard", "pace", "environment", "fast", "roofline"]
+)
 def test_what_render_writes_is_included(name):
     text = "".join(page.read_text() for page in PAGES)
     assert text.count(f"```{{include}} generated/{name}.md\n") == 1

@@ -24,6 +24,16 @@ HEADS = {
 STAGES = ("c2", "c3", "c4", "c5")
 
 
+def tables(blocks):
+    """{name: cells} of all that is compared; blocks: as `rslib.models.resnet.BLOCKS`."""
+    return {
+        "Table 8": table_8(),
+        "Table 10": table_10(),
+        "Table 11": table_11(blocks),
+        "Table 12": table_12(),
+    }
+
+
 def table_8():
     """Cells of Table 8: three strengths for each ResNet-RS that Table 7 lists ("RS-50 @160")."""
     ours = {}

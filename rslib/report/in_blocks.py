@@ -8,7 +8,7 @@ import seaborn as sns
 from rslib.evidence import blocks, verdicts
 from rslib.evidence.blocks import NO_LARGER, UNDECIDED
 from rslib.report import claims as in_words
-from rslib.report import plot, tables
+from rslib.report import tables
 from rslib.report.tables import SPACE, probability, signed, span
 
 SYMBOLS = {
@@ -19,7 +19,6 @@ SYMBOLS = {
     "regime not reached": "?",
 }
 KINDS = {"✓": "tip", "✗": "danger", "–": "note", "?": "warning"}  # of MyST's admonitions
-MARKS = plot.VERDICTS | {UNDECIDED: ("0.45", "s", "white"), NO_LARGER: ("0.45", "o", "white")}
 COLORS = sns.color_palette("colorblind")
 
 
@@ -138,40 +137,6 @@ def described(study, results):
             f"n = {len(found)} blocks)."
         )
     return "\n".join(lines)
-
-
-def forest(study, results):
-    """Every claim's effect as the paper signs it: to the right of 0 is the paper's direction."""
-    found = judged(study, results)
-    figure, ax = plt.subplots(figsize=(7.2, 0.45 * len(found) + 0.9))
-    for place, one in enumerate(found):
-        if one.effect is None:
-            ax.text(0, place, f"  {one.verdict.split(':')[0]}", va="center", color="0.4")
-            continue
-        color, marker, inside = MARKS[one.verdict]
-        ends = [one.claim.sign * end for end in one.effect.interval()]
-        ax.plot(ends, [place, place], color=color, alpha=0.55, **plot.bar(6))
-        values = dots(study, one, results)
-        ax.plot(values, [place] * len(values), "|", color="0.3", markersize=9)
-        where = one.claim.sign * one.effect.value
-        ax.plot(where, place, marker, color=color, markerfacecolor=inside, label=one.verdict)
-    ax.axvline(0, color="0.3", linewidth=1)
-    says = [("    " if one.claim.after else "") + one.claim.says for one in found]
-    ax.set_yticks(range(len(found)), [plot.fill(text, 46) for text in says], fontsize=9)
-    ax.set(ylim=(len(found) - 0.5, -0.5), title=tables.short(results))
-    ax.set_xlabel("points in the paper's direction; ticks are blocks")
-    handles, labels = ax.get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
-    if named:
-        figure.legend(named.values(), named, loc="outside lower center", ncols=3, frameon=False)
-    return figure
-
-
-def dots(study, found, results):
-    """A claim's effect in each block, as the paper signs it."""
-    study = study.at(results[0]["scale"])
-    gaps = blocks.gaps(study, found.claim, results, found.blocks)
-    return found.claim.sign * gaps.mean(axis=1)
 
 
 def lines(study, results, series, *, xlabel, log=False):

@@ -6,7 +6,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import blocks, devices, verdicts
 from rslib.recipes import pareto
-from rslib.report import claims, in_blocks, power_law, speed, tables
+from rslib.report import claims, forest, front, in_blocks, power_law, speed, tables
 
 PAGES = {"table1_blocks": "table1"}  # a study that is shown on another's page
 
@@ -16,12 +16,14 @@ def scorecard(studies, recorded):
 
     recorded: {study name: results}.
     """
-    return "\n".join(_score(study, recorded[study.name]) for study in studies)
+    shown = [study for study in studies if study.name not in front.NOTES]
+    return "\n".join(_score(study, recorded[study.name]) for study in shown)
 
 
 def _score(study, results):
     groups = tables.by_protocol(results)
-    found = [_findings(study, group) for group in groups]
+    ids = {claim.id for claim in front.counted(study) or study.laws}
+    found = [[f for f in _findings(study, group) if f.claim.id in ids] for group in groups]
     lines = [f"## [{study.title}](../notebooks/{PAGES.get(study.name, study.name)}.ipynb)", ""]
     for group, findings in zip(groups, found, strict=True):
         lines += [f"- {tables.headline(study, group)} **{_tally(findings)}**"]
@@ -30,7 +32,7 @@ def _score(study, results):
     lines += ["", _row("the paper's claim", "paper", *map(tables.short, groups))]
     lines += [_row(*["---"] * (2 + len(groups)))]
     by_id = [{f.claim.id: f for f in findings} for findings in found]
-    for claim in study.claims or study.laws:
+    for claim in front.counted(study) or study.laws:
         cells = (_verdict(held[claim.id]) if claim.id in held else "" for held in by_id)
         printed = claims.claimed(claim) if study.laws else claims.paper_effect(study, claim)
         lines += [_row(claim.says, printed, *cells)]
@@ -67,12 +69,7 @@ def pace(recorded):
 
 
 def _findings(study, group):
-    """At a reduced scale a study in blocks is judged by their error; else by runs of one subset."""
-    if study.laws:
-        return power_law.findings(study, group)
-    if study.blocked and group[0]["scale"] != "paper":
-        return in_blocks.judged(study, group)
-    return verdicts.findings(study.at(group[0]["scale"]), group)
+    return power_law.findings(study, group) if study.laws else forest.findings(study, group)
 
 
 def _tally(found):

@@ -13,18 +13,7 @@ from rslib.report import tables
 KINDS = ("baseline", "training", "regularization", "architecture")
 COLORS = dict(zip(KINDS, sns.color_palette("colorblind", len(KINDS)), strict=True))
 MARKERS = dict(zip(KINDS, "osDX", strict=True))
-# colour, mark and filling of each verdict: filled ones are decided
-BLUE, ORANGE, _, RED = sns.color_palette("colorblind", 4)
-VERDICTS = {
-    "reproduced (magnitude)": (BLUE, "*", BLUE),
-    "reproduced (direction)": (BLUE, "o", BLUE),
-    "same direction": (BLUE, "o", BLUE),
-    "contradicted": (RED, "X", RED),
-    "opposite direction here": (RED, "X", RED),
-    "consistent": ("0.45", "^", "white"),
-    "inconclusive": ("0.45", "s", "white"),
-    "regime not reached": ("0.45", "D", "white"),
-}
+BLUE, ORANGE = sns.color_palette("colorblind", 2)
 plt.style.use(Path(__file__).with_name("rs.mplstyle"))
 
 
@@ -113,47 +102,6 @@ def _title(panel, results):
         return "paper: ImageNet, mean of 2 runs"
     label = f"here: {tables.short(results)}"
     return f"{label}\nno result" if tables.no_evidence(results) else label
-
-
-def claims(study, results):
-    """Every claim's effect as the paper signs it: to the right of 0 is the paper's direction.
-
-    results: of one protocol. Thick bars are 95 % intervals over seeds, by the claim's own rows;
-    black ones over test images; colour and mark are the verdict. A claim that waits for runs has
-    its state in words.
-    """
-    found = verdicts.findings(study, results)
-    figure, ax = plt.subplots(figsize=(7.2, 0.42 * len(found) + 0.9))
-    for place, one in enumerate(found):
-        if one.seeds:
-            _effect(ax, place, one)
-        else:
-            ax.text(0, place, f"  {one.verdict}", va="center", color="0.4")
-    ax.axvline(0, color="0.3", linewidth=1)
-    ax.set_yticks(range(len(found)), [fill(one.claim.says, 44) for one in found], fontsize=9)
-    ax.set(ylim=(len(found) - 0.5, -0.5), title=tables.short(results))
-    ax.set_xlabel("points in the paper's direction (of a claimed loss, the sign is turned round)")
-    handles, labels = ax.get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
-    figure.legend(named.values(), named, loc="outside lower center", ncols=4, frameon=False)
-    return figure
-
-
-def _effect(ax, place, found):
-    color, marker, inside = VERDICTS[found.verdict]
-    sign = found.claim.sign
-    for estimate, shade, width in ((found.own, color, 7), (found.images, "black", 1)):
-        ends = [sign * end for end in estimate.interval()]
-        ax.plot(ends, [place, place], color=shade, alpha=0.55, **bar(width))
-    ax.plot(
-        sign * found.seeds.value,
-        place,
-        marker,
-        color=color,
-        markerfacecolor=inside,
-        linestyle="",
-        label=found.verdict,
-    )
 
 
 def curves(study, results, titles):

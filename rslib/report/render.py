@@ -1,9 +1,11 @@
 """Bring what readers see up to date with what is recorded: notebooks, generated pages."""
 
 import hashlib
+import io
 import os
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -11,7 +13,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results, verdicts
 from rslib.recipes.studies import TRAINED
-from rslib.report import pages, pairs
+from rslib.report import architecture, cells, front, pages, pairs
 
 SHOWN = (
     *("rslib/**/*.py", "rslib/**/*.mplstyle"),
@@ -92,14 +94,29 @@ def content(file):
 def generated():
     """{file: text} of the book's pages that are made from what is recorded."""
     from rslib.costs import profile
+    from rslib.models.resnet import BLOCKS
 
     studies = list(TRAINED.values())
     recorded = {s.name: verdicts.of(s, results.recorded(s.folder)) for s in studies}
+    measured = devices.recorded()
+    recipes = [cell for table in architecture.tables(BLOCKS).values() for cell in table]
     folder = paths.ROOT / "book" / "generated"
     return {
+        folder / "answer.md": front.answer(recorded, cells.tally(recipes), measured),
+        folder / "claims.svg": svg(front.figure(recorded)),
+        folder / "coverage.md": front.coverage(recorded, measured),
         folder / "scorecard.md": pages.scorecard(studies, recorded),
         folder / "environment.md": pages.environment(studies, recorded),
-        folder / "pace.md": pages.pace(devices.recorded()),
+        folder / "pace.md": pages.pace(measured),
         folder / "fast.md": pages.fast(pages.benches()),
-        folder / "roofline.md": pages.roofline(pages.shares(devices.recorded(), profile.of_roof)),
+        folder / "roofline.md": pages.roofline(pages.shares(measured, profile.of_roof)),
     }
+
+
+def svg(figure):
+    """A figure as text, the same for the same figure; letters are drawn as paths."""
+    drawn = io.StringIO()
+    with plt.rc_context({"svg.hashsalt": "rslib", "savefig.facecolor": "none"}):
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    return drawn.getvalue()

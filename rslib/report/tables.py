@@ -139,6 +139,42 @@ def frame(study, results, rows=()):
     return _by_step(lines)
 
 
+def beside(study, groups, rows=()):
+    """The rows' changes of top-1 with every set of results beside the paper's, in points.
+
+    groups: as `by_protocol`. At paper scale, and of what is no evidence, top-1 itself stands there.
+    """
+    order = [row.id for row in study.rows]
+    before = dict(zip(order[1:], order, strict=False))
+    changes = [verdicts.steps(study, results) for results in groups]
+    lines = []
+    for row in study.select(rows):
+        line = {"step": row.label, "paper": f"{row.paper['top1']:.1f}"}
+        line["Δ paper"] = _paper_change(row)
+        for results, steps in zip(groups, changes, strict=True):
+            name = images(results)
+            if results[0]["scale"] == "paper" or no_evidence(results):
+                scores = verdicts.score(study, row.id, results)
+                line[f"top-1, {short(results)}"] = spread(scores)
+            if not no_evidence(results):
+                line[f"Δ {name} (95 %)"] = _step(study, row, before, steps.get(row.id), results)
+        lines.append(line)
+    return _by_step(lines)
+
+
+def _step(study, row, before, step, results):
+    if row.id not in before:
+        return ""
+    here, above = (verdicts.score(study, id, results) for id in (row.id, before[row.id]))
+    if not (here and above):
+        return NOT_RUN
+    change = signed(mean(here.values()) - mean(above.values()))
+    if not step:
+        return change
+    ends = f"{SPACE}…{SPACE}".join(signed(end) for end in step[0].interval())
+    return f"{change} ({ends})"
+
+
 def label(row, results):
     """The paper's wording, but for its ResNet-200 where another network stands in for it."""
     reduced = bool(results) and results[0]["scale"] != "paper"

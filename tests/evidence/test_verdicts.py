@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from rslib.evidence import stats, verdicts
+from rslib.evidence.blocks import NO_LARGER, UNDECIDED
 from rslib.recipes.additive import CELLS, CLAIMS, TABLE_1
 from rslib.report import claims as claimed
-from rslib.report import pages, plot, tables
+from rslib.report import forest, front, pages, plot, tables
 
 IMAGES = 4000
 FIVE = {"cosine", "short-regularized", "epochs", "long-lower-decay", "dropout", "weight-decay"}
@@ -184,7 +185,7 @@ PARTS = {
 def test_whatever_there_is_can_be_shown(results):
     results = dressed(results)
     plot.ladder(TABLE_1, results)
-    plot.claims(TABLE_1, results)
+    forest.of_groups(TABLE_1, [results])
     plot.curves(TABLE_1, results, {"cosine": "a", "epochs": "b"})
     assert len(claimed.frame(TABLE_1, results)) == len(claimed.sums(TABLE_1)) == len(CLAIMS)
     assert len(tables.frame(TABLE_1, results)) in (11, 13)
@@ -195,11 +196,12 @@ def test_whatever_there_is_can_be_shown(results):
     assert claimed.scatter(TABLE_1, results)
     assert all(claim.says in words for claim in CLAIMS)
     card = pages.scorecard([TABLE_1], {"table1": results})
-    assert all(f"| {claim.says} |" in card for claim in CLAIMS)
+    assert all(f"| {claim.says} |" in card for claim in front.counted(TABLE_1))
 
 
 def test_every_verdict_has_its_heading_and_its_mark():
-    assert list(verdicts.HEADINGS) == list(plot.VERDICTS)
+    ours = {UNDECIDED, NO_LARGER}  # of studies in blocks
+    assert list(verdicts.HEADINGS) == [word for word in forest.MARKS if word not in ours]
     words = set(re.findall(r'"([a-z]+[a-z ()]*)"', inspect.getsource(stats.reduced_verdict)))
     words |= set(re.findall(r'"([a-z]+[a-z ()]*)"', inspect.getsource(stats.paper_verdict)))
     assert words == set(verdicts.HEADINGS)

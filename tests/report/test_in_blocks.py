@@ -8,7 +8,7 @@ from blocked import table
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.recipes.scaling import FIGURE_3
 from rslib.recipes.weight_decay import TABLE_2
-from rslib.report import in_blocks, pages
+from rslib.report import forest, in_blocks, pages
 
 PAPER = {"none-short": 0.50, "none": 0.46, "all-short": 0.46, "all": 0.56}
 CAVEAT = "Small images."
@@ -38,7 +38,7 @@ def test_with_few_blocks_nothing_is_judged_and_all_can_be_shown(count):
         shown = in_blocks.claims(TABLE_1_BLOCKS, found)
         assert set(shown["verdict"].iloc[:2]) == {f"{count} of 8 blocks"}
         assert in_blocks.frame(TABLE_1_BLOCKS, found).loc[:, "blocks"].eq(str(count)).all()
-        in_blocks.forest(TABLE_1_BLOCKS, found)
+        forest.of_groups(TABLE_1_BLOCKS, [found])
         plt.close("all")
 
 

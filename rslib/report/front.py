@@ -1,0 +1,230 @@
+"""The front page: what was found, one figure of it, and what of the paper has been run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rslib.evidence import blocks, stats
+from rslib.evidence.blocks import Judged
+from rslib.recipes import Claim, Study
+from rslib.recipes.studies import STUDIES, TRAINED
+from rslib.report import forest, in_blocks, speed, tables
+from rslib.report.tables import signed
+
+# of each claim one version counts: these are tested again in blocks, and judged there
+AGAIN = {claim.id for claim in STUDIES["table1_blocks"].claims}
+# judged from networks that are far from trained: on its own page only
+NOTES = ("figure5",)
+
+
+def counted(study: Study) -> list[Claim]:
+    """The claims of a study that the front page counts."""
+    if study.name in NOTES:
+        return []
+    return [c for c in study.claims if study.blocked or c.id not in AGAIN]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One claim on one data set."""
+
+    study: Study
+    claim: Claim
+    images: str
+    mark: forest.Mark
+    visible: float  # points: the smallest effect that could have been seen
+
+    @property
+    def sign(self) -> str:
+        return in_blocks.SYMBOLS.get(self.mark.verdict, "?")
+
+
+def evidence(results: Sequence[dict]) -> list[list[dict]]:
+    """Groups of one protocol that are judged at a reduced scale."""
+    groups = tables.by_protocol(results)
+    return [g for g in groups if g[0]["scale"] != "paper" and not tables.no_evidence(g)]
+
+
+def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
+    """Every claim that is judged, on every data set; recorded: {study name: results}."""
+    found = []
+    for study in TRAINED.values():
+        ids = {claim.id for claim in counted(study)}
+        for group in evidence(recorded[study.name]):
+            found += [
+                Verdict(
+                    study=study,
+                    claim=one.claim,
+                    images=tables.images(group),
+                    mark=forest.mark(study, one, group),
+                    visible=visible(one, len(study.claims)),
+                )
+                for one in forest.findings(study, group)
+                if one.claim.id in ids and measured(one)
+            ]
+    return found
+
+
+def measured(one) -> bool:
+    return (one.effect if isinstance(one, Judged) else one.seeds) is not None
+
+
+def visible(one, claims):
+    """claims: how many are corrected together."""
+    if isinstance(one, Judged):
+        return one.visible
+    corrected = blocks.visible(one.seeds, stats.ALPHA / claims)
+    return max(corrected, blocks.visible(one.own, stats.ALPHA))  # both have to distinguish it
+
+
+def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
+    """MyST: an admonition. cells: (agreeing, printed) of the tables of recipes; devices:
+    {device: measurements}."""
+    found = judged(recorded)
+    kinds = {sign: [v for v in found if v.sign == sign] for sign in "✓✗–?"}
+    lines = [":::{admonition} What was found\n:class: note\n"]
+    lines += [scale(recorded), ""]
+    lines += _listed("✓", "as in the paper", kinds["✓"])
+    lines += _listed("✗", "the other way round here", kinds["✗"])
+    lines += _listed("–", f"no effect larger than {blocks.SAME:g} point", kinds["–"])
+    if open := kinds["?"]:
+        sizes = [v.visible for v in open]
+        lines.append(
+            f"- **? {len(open)} undecided**: effects could be seen from {min(sizes):.1f} to "
+            f"{max(sizes):.1f} points on, by claim."
+        )
+    waiting = [s.title.split(":")[0] for s in TRAINED.values() if not _complete(s, found)]
+    if waiting:
+        lines.append(f"- **Registered, not judged yet**: {', '.join(waiting)}.")
+    lines.append(
+        f"- **Exact at the paper's scale**: {cells[0]} of {cells[1]} printed settings of networks "
+        "and recipes (Tables 8, 10, 11 and 12)."
+    )
+    lines += [f"- **Speed** on {name}: {words}." for name, words in _speeds(devices)]
+    lines.append("\n**Nothing has been run on ImageNet.**\n:::")
+    return "\n".join(lines) + "\n"
+
+
+def scale(recorded):
+    """One sentence: at which scale, over which data sets."""
+    groups = [g for s in TRAINED for g in evidence(recorded[s]) if s not in NOTES]
+    if not groups:
+        return "No run is recorded."
+    names = " and ".join(dict.fromkeys(tables.images(g) for g in groups))
+    first = groups[0][0]["protocol"]
+    runs = {r["run_id"] for g in groups for r in g}
+    return (
+        f"{len(runs)} runs at the {groups[0][0]['scale']} scale ({first['model'].split(',')[0]}, "
+        f"{first['train_images']:,} images of {first['resolution']} pixels, of {names}) test the "
+        "direction of each claim, not its size:"
+    )
+
+
+def _listed(sign, words, verdicts):
+    if not verdicts:
+        return []
+    claims = {}
+    for v in verdicts:
+        claims.setdefault(v.claim.says, []).append(
+            f"{v.images} {signed(v.claim.sign * v.mark.value)}"
+        )
+    named = "; ".join(f"{says} ({', '.join(where)})" for says, where in claims.items())
+    return [f"- **{sign} {len(verdicts)} {words}**: {named}."]
+
+
+def _complete(study, found):
+    """Is every claim that the front page counts judged? laws: Figure 2's have their own page."""
+    there = {v.claim.id for v in found if v.study.name == study.name}
+    primary = {c.id for c in counted(study) if not c.after}
+    return study.name in NOTES or (primary <= there and not study.laws)
+
+
+def _speeds(devices):
+    for name, held in devices.items():
+        for variant in speed.variants(held):
+            stated = [m for m in speed.pareto.matches() if m.where != "here"]
+            said = [speed.judged(m, held, variant).partition(":")[0] for m in stated]
+            counts = {word: said.count(word) for word in dict.fromkeys(said)}
+            listed = ", ".join(f"{n} {word}" for word, n in counts.items())
+            yield f"{name}, {variant}", f"of {len(said)} claims, {listed}"
+
+
+def figure(recorded: Mapping[str, Sequence[dict]]):
+    """Every counted primary claim, a panel for each data set."""
+    shown = [s for s in TRAINED.values() if any(not c.after for c in counted(s))]
+    shown.sort(key=lambda study: not study.blocked)  # those that hold for more than one subset
+    groups = {s.name: {tables.images(g): g for g in evidence(recorded[s.name])} for s in shown}
+    names = list(dict.fromkeys(name for held in groups.values() for name in held))
+    lines = []
+    for study in shown:
+        ids = {claim.id for claim in counted(study) if not claim.after}
+        held = [groups[study.name].get(name, []) for name in names]
+        lines.append(forest.Line(label=HEADINGS.get(study.name, study.title.split(":")[0])))
+        lines += forest.lines(study, held, only=lambda claim, ids=ids: claim.id in ids)
+    return forest.figure(lines, names)
+
+
+HEADINGS = {
+    "table1": "Table 1, one training subset",
+    "table1_blocks": "Table 1, in blocks",
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A table or figure of the paper."""
+
+    name: str
+    about: str
+    page: str = ""
+    study: str = ""  # what is trained for it
+    counted: bool = False
+    measured: bool = False
+
+
+ITEMS = (
+    Item("Table 1", "additive study", "table1", study="table1"),
+    Item("Table 2", "weight decay", "table2", study="table2"),
+    Item("Figure 2", "error over FLOPs", "figure2", study="figure2", counted=True),
+    Item("Figure 3", "depth or width", "figure3", study="figure3", counted=True),
+    Item("Figures 1, 4", "speed and accuracy", "table7", counted=True, measured=True),
+    Item("Table 3", "memory and latency", "table3", counted=True, measured=True),
+    Item("Table 4", "speed of its pair", "table3", measured=True),
+    Item("Figure 5", "EfficientNet-RS", "figure5", study="figure5", counted=True, measured=True),
+    Item("Table 5", "transfer"),
+    Item("Table 6", "video"),
+    Item("Table 7", "all networks", "table7", counted=True, measured=True),
+    Item("Table 8", "hyperparameters", "recipes", counted=True),
+    Item("Table 9", "ImageNet test split", "table7"),
+    Item("Tables 10–12, Figure 6", "recipes, networks", "recipes", counted=True),
+)
+
+
+def coverage(recorded: Mapping[str, Sequence[dict]], devices: Mapping) -> str:
+    """Markdown: every table and figure of the paper, and what has been done for it."""
+    heads = ("", "", "counted", "smoke", "laptop", "GPU", "paper scale")
+    lines = [f"| {' | '.join(heads)} |", "|---|---|" + ":---:|" * 5]
+    kinds = {held[0]["environment"]["device"] for held in devices.values()}
+    for item in ITEMS:
+        name = f"[{item.name}](../notebooks/{item.page}.ipynb)" if item.page else item.name
+        cells = ["✓" if item.counted else "", "", "", "", ""]
+        if item.study:
+            results = recorded[item.study]
+            states = [state(STUDIES[item.study], results, s) for s in ("laptop", "gpu", "paper")]
+            cells[1:] = ["▷", *states]
+        elif item.measured:
+            cells[2:4] = ["✓" if kind in kinds else "▷" for kind in ("cpu", "cuda")]
+        elif not item.page:
+            cells[0] = "not built yet"
+        lines.append(f"| {name} | {item.about} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def state(study: Study, results: Sequence[dict], scale: str) -> str:
+    """✓ where runs of a scale are recorded for all that is claimed, ◐ for a part, ▷ for none."""
+    groups = [g for g in tables.by_protocol(results) if g[0]["scale"] == scale]
+    if not groups:
+        return "▷"
+    primary = [claim for claim in study.claims if not claim.after]
+    judged = [{f.claim.id for f in forest.findings(study, g) if measured(f)} for g in groups]
+    whole = not study.laws and any({c.id for c in primary} <= ids for ids in judged)
+    return "✓" if whole else "◐"
