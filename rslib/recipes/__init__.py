@@ -30,7 +30,7 @@ class Row:
     kind: str  # baseline, training, regularization, architecture
     recipe: Recipe
     weights: str
-    paper: dict  # {"top1": percent or None, "delta": points or None}
+    paper: dict = field(default_factory=lambda: {"top1": None, "delta": None})  # percent, points
     reduced: Mapping = field(default_factory=dict)
     scales: tuple[str, ...] = ()
 

@@ -73,8 +73,7 @@ ROWS = ladder(
 def _cell(id, label, row, changes, weights):
     """A row of the table with something changed, which the paper did not print."""
     recipe = evolve(next(r.recipe for r in ROWS if r.id == row), changes)
-    nothing = {"top1": None, "delta": None}
-    return Row(id=id, label=label, kind="contrast", recipe=recipe, weights=weights, paper=nothing)
+    return Row(id=id, label=label, kind="contrast", recipe=recipe, weights=weights)
 
 
 # The ladder alone has neither of these, and without them no interaction can be told.

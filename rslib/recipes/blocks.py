@@ -21,16 +21,8 @@ FINE_STEM = {"model.stem_stride": 2}  # at 32 pixels the stem is 17 % of the mul
 def again(id, label, of, *, weights="ema", **fields):
     """A row of Table 1 in the experiment in blocks."""
     first = TABLE_1[of]
-    nothing = {"top1": None, "delta": None}
-    return Row(
-        id=id,
-        label=label,
-        kind=first.kind,
-        recipe=first.recipe,
-        weights=weights,
-        paper=nothing,
-        **fields,
-    )
+    about = {"kind": first.kind, "recipe": first.recipe, "weights": weights}
+    return Row(id=id, label=label, **about, **fields)
 
 
 NONE_SHORT = again("none-short", "90 epochs, no regularization", "cosine")

@@ -45,7 +45,6 @@ def _paper(width: float, depth: int, resolution: int) -> Row:
         kind="scaling",
         recipe=appendix_e(depth, width, resolution),
         weights="ema",
-        paper={"top1": None, "delta": None},
         scales=("paper",),
     )
 
@@ -58,7 +57,6 @@ def _reduced(name: str, depth: int, side: int) -> Row:
         kind="scaling",
         recipe=appendix_e(depth, 1.0, 224),
         weights="ema",
-        paper={"top1": None, "delta": None},
         reduced={
             "model.depth": depth,
             "model.width": MULTIPLES[name],

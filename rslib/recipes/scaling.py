@@ -81,7 +81,6 @@ def _row(name, epochs, *, matched=False):
         kind="scaling",
         recipe=of,
         weights="ema",
-        paper={"top1": None, "delta": None},
         reduced={**AT_32_PIXELS, **reduced},
         scales=REDUCED if matched else (),
     )

@@ -66,9 +66,8 @@ ROWS = tuple(
 def higher(id, label, of):
     """The third decay, 2.5 times the paper's higher one."""
     recipe = evolve(of.recipe, {"optim.weight_decay": 2.5e-4})
-    nothing = {"top1": None, "delta": None}
     fields = {"kind": "regularization", "weights": "ema", "scales": REDUCED}
-    return Row(id=id, label=label, recipe=recipe, paper=nothing, **fields)
+    return Row(id=id, label=label, recipe=recipe, **fields)
 
 
 HIGHER = (

@@ -32,22 +32,33 @@ def answer(study, groups, caveat):
 
     caveat: the strongest one, a sentence.
     """
+
+    def told(group):
+        primary = [found for found in judged(study, group) if not found.claim.after]
+        return [(found.verdict, sentence(found)) for found in primary]
+
+    return admonition(groups, told, caveat)
+
+
+def admonition(groups, told, caveat):
+    """MyST: what each set of runs says, under the colour of the weakest verdict.
+
+    told: group -> [(verdict, sentence)]. Runs at paper scale are left out, and what is no evidence.
+    """
     groups = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
-    if not groups:
-        return (
-            f":::{{admonition}} Not run yet\n:class: warning\n\nNo run is recorded. {caveat}\n:::"
-        )
     lines, symbols = [], []
     for group in groups:
-        for found in judged(study, group):
-            if not found.claim.after:
-                symbols.append(SYMBOLS.get(found.verdict, "?"))
-                lines.append(f"- {symbols[-1]} {sentence(found)}")
-        p = group[0]["protocol"]
-        data = f"{p['model']}, {p['train_images']:,} images of {tables.images(group)}"
-        lines.append(f"\n{group[0]['scale'].capitalize()} scale: {data}. {caveat}")
-    kind = KINDS[max(symbols, key="✓–✗?".index)]
-    head = f":::{{admonition}} Answer\n:class: {kind}\n"
+        for verdict, words in told(group):
+            symbols.append(SYMBOLS.get(verdict, "?"))
+            lines.append(f"- {symbols[-1]} {words}")
+        networks = {run["protocol"]["model"] for run in group}
+        what = networks.pop() if len(networks) == 1 else f"{len(networks)} networks"
+        images = f"{group[0]['protocol']['train_images']:,} images of {tables.images(group)}"
+        lines.append(f"\n{group[0]['scale'].capitalize()} scale: {what}, {images}. {caveat}")
+    title, kind = "Answer", KINDS[max(symbols, key="✓–✗?".index, default="?")]
+    if not groups:
+        title, lines = "Not run yet", [f"No run is recorded. {caveat}"]
+    head = f":::{{admonition}} {title}\n:class: {kind}\n"
     return "\n".join([head, *lines, "**Paper scale: not run.**", ":::"])
 
 

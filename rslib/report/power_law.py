@@ -162,23 +162,11 @@ def answer(study: Study, groups: Sequence[Results], caveat: str) -> str:
 
     caveat: the strongest one, a sentence.
     """
-    groups = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
-    if not groups:
-        return (
-            f":::{{admonition}} Not run yet\n:class: warning\n\nNo run is recorded. {caveat}\n"
-            "**Paper scale: not run.**\n:::"
-        )
-    lines, symbols = [], []
-    for group in groups:
-        for found in findings(study, group):
-            symbols.append(in_blocks.SYMBOLS.get(found.verdict, "?"))
-            lines.append(f"- {symbols[-1]} {sentence(found)}")
-        p = group[0]["protocol"]
-        data = f"{p['train_images']:,} images of {tables.images(group)}"
-        lines.append(f"\n{group[0]['scale'].capitalize()} scale: {data}, one block. {caveat}")
-    kind = in_blocks.KINDS[max(symbols, key="✓–✗?".index)]
-    head = f":::{{admonition}} Answer\n:class: {kind}\n"
-    return "\n".join([head, *lines, "**Paper scale: not run.**", ":::"])
+
+    def told(group):
+        return [(found.verdict, sentence(found)) for found in findings(study, group)]
+
+    return in_blocks.admonition(groups, told, caveat)
 
 
 def sentence(found: Tested) -> str:
