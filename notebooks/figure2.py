@@ -64,6 +64,9 @@ for results in judged:
     power_law.figure(FIGURE_2, results)
 
 # %% tags=["remove-input"]
+Markdown(tables.provenance(FIGURE_2, judged))
+
+# %% tags=["remove-input"]
 for results in groups:
     display(Markdown(tables.headline(FIGURE_2, results)))
     display(power_law.frame(FIGURE_2, results))

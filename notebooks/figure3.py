@@ -67,6 +67,9 @@ for results in judged:
     in_blocks.lines(FIGURE_3, results, SERIES, xlabel="epochs", log=True)
 
 # %% tags=["remove-input"]
+Markdown(tables.provenance(FIGURE_3, judged))
+
+# %% tags=["remove-input"]
 for results in groups:
     display(Markdown(tables.headline(FIGURE_3, results)))
     display(in_blocks.frame(FIGURE_3, results))

@@ -88,6 +88,9 @@ for results in in_blocks_runs:
     in_blocks.lines(TABLE_1_BLOCKS, results, CORNERS, xlabel="epochs")
 
 # %% tags=["remove-input"]
+Markdown(tables.provenance(TABLE_1_BLOCKS, in_blocks_runs))
+
+# %% tags=["remove-input"]
 for results in in_blocks_runs:
     display(in_blocks.claims(TABLE_1_BLOCKS, results))
 
@@ -107,6 +110,9 @@ for results in in_blocks_runs:
 
 # %% tags=["remove-input"]
 tables.beside(TABLE_1, groups, asked.rows)
+
+# %% tags=["remove-input"]
+Markdown(tables.provenance(TABLE_1, evidence))
 
 # %% [markdown]
 # ## Why

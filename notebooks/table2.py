@@ -71,6 +71,9 @@ for results in judged:
     in_blocks.lines(TABLE_2, results, SERIES, xlabel=exposure, log=True)
 
 # %% tags=["remove-input"]
+Markdown(tables.provenance(TABLE_2, judged))
+
+# %% tags=["remove-input"]
 for results in groups:
     display(Markdown(tables.headline(TABLE_2, results)))
     display(in_blocks.frame(TABLE_2, results))

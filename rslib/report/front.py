@@ -54,7 +54,7 @@ def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
                 Verdict(
                     study=study,
                     claim=one.claim,
-                    images=tables.images(group),
+                    images=where(group),
                     mark=forest.mark(study, one, group),
                     visible=visible(one, len(study.claims)),
                 )
@@ -62,6 +62,11 @@ def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
                 if one.claim.id in ids and measured(one)
             ]
     return found
+
+
+def where(group):
+    name, scale = tables.images(group), group[0]["scale"]
+    return name if scale == "laptop" else f"{name} at the {scale} scale"
 
 
 def measured(one) -> bool:
@@ -105,18 +110,21 @@ def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
 
 
 def scale(recorded):
-    """One sentence: at which scale, over which data sets."""
+    """One sentence: how many runs at which scale, over which data sets."""
     groups = [g for s in TRAINED for g in evidence(recorded[s]) if s not in NOTES]
-    if not groups:
+    told = []
+    for name in dict.fromkeys(g[0]["scale"] for g in groups):
+        held = [g for g in groups if g[0]["scale"] == name]
+        images, first = map(tables.images, held), held[0][0]["protocol"]
+        runs = {run["run_id"] for g in held for run in g}
+        told.append(
+            f"{len(runs)} runs at the {name} scale ({first['model'].split(',')[0]}, "
+            f"{first['train_images']:,} images of {first['resolution']} pixels, of "
+            f"{' and '.join(dict.fromkeys(images))})"
+        )
+    if not told:
         return "No run is recorded."
-    names = " and ".join(dict.fromkeys(tables.images(g) for g in groups))
-    first = groups[0][0]["protocol"]
-    runs = {r["run_id"] for g in groups for r in g}
-    return (
-        f"{len(runs)} runs at the {groups[0][0]['scale']} scale ({first['model'].split(',')[0]}, "
-        f"{first['train_images']:,} images of {first['resolution']} pixels, of {names}) test the "
-        "direction of each claim, not its size:"
-    )
+    return f"{' and '.join(told)} test the direction of each claim, not its size:"
 
 
 def _listed(sign, words, verdicts):
@@ -152,7 +160,7 @@ def figure(recorded: Mapping[str, Sequence[dict]]):
     """Every counted primary claim, a panel for each data set."""
     shown = [s for s in TRAINED.values() if any(not c.after for c in counted(s))]
     shown.sort(key=lambda study: not study.blocked)  # those that hold for more than one subset
-    groups = {s.name: {tables.images(g): g for g in evidence(recorded[s.name])} for s in shown}
+    groups = {s.name: {where(g): g for g in evidence(recorded[s.name])} for s in shown}
     names = list(dict.fromkeys(name for held in groups.values() for name in held))
     lines = []
     for study in shown:

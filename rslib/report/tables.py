@@ -82,8 +82,33 @@ def machines(results):
     return f"Mixed machines: {'; '.join(f'{name}, {bits}' for name, bits in sorted(made_on))}."
 
 
+def provenance(study, groups):
+    """Markdown: one line for each set of results on runs, hours, machines, commits and files."""
+    lines = []
+    for results in groups:
+        sessions = [session for run in results for session in run["sessions"]]
+        names = {(s["device_name"], s.get("instructions") or s["precision"]) for s in sessions}
+        machines = [f"{name} ({what})" for name, what in sorted(names)]
+        commits = sorted({s["commit"][:7] for s in sessions if s.get("commit")})
+        hours = sum(run["timing"].get("seconds", 0) for run in results) / 3600
+        lines.append(
+            f"*{short(results)}: {len(results)} runs, {hours:.1f} hours on "
+            f"{' and '.join(machines)}; commits {', '.join(commits)}; results in "
+            f"`data/results/{study.folder}/`.*"
+        )
+    return "\n\n".join(lines)
+
+
 def short(results):
     return f"{results[0]['scale']} scale, {images(results)}"
+
+
+def told_apart(groups):
+    """A name for each set of results: its images, with the scale or more where those are alike."""
+    for name in (images, short):
+        if len(set(map(name, groups))) == len(groups):
+            return [name(results) for results in groups]
+    return [f"{short(results)}, {results[0]['protocol']['id']}" for results in groups]
 
 
 def images(results):
@@ -148,14 +173,14 @@ def beside(study, groups, rows=()):
     before = dict(zip(order[1:], order, strict=False))
     changes = [verdicts.steps(study, results) for results in groups]
     lines = []
+    names = told_apart(groups)
     for row in study.select(rows):
         line = {"step": row.label, "paper": f"{row.paper['top1']:.1f}"}
         line["Δ paper"] = _paper_change(row)
-        for results, steps in zip(groups, changes, strict=True):
-            name = images(results)
+        for name, results, steps in zip(names, groups, changes, strict=True):
             if results[0]["scale"] == "paper" or no_evidence(results):
                 scores = verdicts.score(study, row.id, results)
-                line[f"top-1, {short(results)}"] = spread(scores)
+                line[f"top-1, {name}"] = spread(scores)
             if not no_evidence(results):
                 line[f"Δ {name} (95 %)"] = _step(study, row, before, steps.get(row.id), results)
         lines.append(line)

@@ -189,6 +189,7 @@ def test_whatever_there_is_can_be_shown(results):
     plot.curves(TABLE_1, results, {"cosine": "a", "epochs": "b"})
     assert len(claimed.frame(TABLE_1, results)) == len(claimed.sums(TABLE_1)) == len(CLAIMS)
     assert len(tables.frame(TABLE_1, results)) in (11, 13)
+    assert len(tables.beside(TABLE_1, [results])) == 11
     cells = tables.frame(TABLE_1, results, ["short-regularized", "long-lower-decay"])
     assert len(cells) == 2
     words = claimed.summary(TABLE_1, results)
@@ -197,6 +198,17 @@ def test_whatever_there_is_can_be_shown(results):
     assert all(claim.says in words for claim in CLAIMS)
     card = pages.scorecard([TABLE_1], {"table1": results})
     assert all(f"| {claim.says} |" in card for claim in front.counted(TABLE_1))
+
+
+def test_the_rows_stand_beside_the_papers():
+    """The change is that of the full table; where only one run is there, it has no interval."""
+    full, one = dressed(FULL), dressed([r | {"scale": "gpu"} for r in PARTS["one seed"]])
+    both = tables.beside(TABLE_1, [full, one], ["epochs"])
+    assert list(both["Δ paper"]) == ["−0.5"]
+    change, alone = both.iloc[0, 2], both.iloc[0, 3]
+    whole = tables.frame(TABLE_1, full).loc["+ Increase training epochs"]
+    assert change.startswith(f"{float(whole['Δ here'].replace('−', '-')):+.1f}".replace("-", "−"))
+    assert "…" in change and "…" not in alone
 
 
 def test_every_verdict_has_its_heading_and_its_mark():

@@ -8,7 +8,7 @@ from blocked import table
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.recipes.studies import TRAINED
-from rslib.report import forest, front, render
+from rslib.report import forest, front, render, tables
 
 # longer training loses 10 points without regularization and gains 20 with it: every claim holds
 TOPS = {"none-short": 0.46, "none": 0.36, "all-short": 0.42, "all": 0.62}
@@ -70,6 +70,20 @@ def test_a_claimed_loss_is_turned():
 
 
 def test_the_same_figure_is_the_same_text(recorded):
+    before = plt.get_fignums()
     first, second = (render.svg(front.figure(recorded)) for _ in range(2))
     assert first == second and first.startswith("<?xml")
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before  # closed
+
+
+def test_provenance_has_runs_hours_machine_commit_and_files():
+    session = {"device_name": "a CPU", "instructions": "AVX2", "precision": "fp32"}
+    runs = table(np.random.default_rng(0), TOPS, count=2)
+    for place, run in enumerate(runs):
+        run |= {
+            "timing": {"seconds": 900.0},
+            "sessions": [session | {"commit": f"{place % 2}" * 40}],
+        }
+    (line,) = tables.provenance(TABLE_1_BLOCKS, [runs]).splitlines()
+    assert "8 runs, 2.0 hours on a CPU (AVX2)" in line and "commits 0000000, 1111111" in line
+    assert "`data/results/blocks/`" in line
