@@ -1,6 +1,7 @@
 """Networks behind one contract: features(x) -> {"c2": …, "c5": …} and forward(x) -> logits.
 
-`resnet` (ResNet, -D, SE, -RS), `efficientnet`, `loading` (weights by name, timm's names too).
+`resnet` (ResNet, -D, SE, -RS), `resnet3d` (the same for video), `efficientnet`, `loading` (weights
+by name, timm's names too).
 
 May import the ground.
 """
@@ -12,6 +13,7 @@ from rslib.config import InputError, Recipe, suggest
 from rslib.models.efficientnet import SIZES, EfficientNet, efficientnet
 from rslib.models.loading import load, load_timm
 from rslib.models.resnet import BLOCKS, ResNet, resnet, resnet_rs
+from rslib.models.resnet3d import resnet3d
 
 __all__ = [
     "NAMES",
@@ -22,6 +24,7 @@ __all__ = [
     "named",
     "on_meta",
     "resnet",
+    "resnet3d",
     "resnet_rs",
 ]
 

@@ -1,7 +1,7 @@
-"""ResNet, ResNet-D, SE-ResNet and ResNet-RS: one family, one file (§4.1, Figure 6, Table 11).
+"""ResNet, ResNet-D, SE-ResNet and ResNet-RS: one family (§4.1, Figure 6, Table 11).
 
 Convolution, norm and pooling are bound once per number of dimensions (`Ops`), so that blocks do not
-know whether they process images or video.
+know whether they process images or video. `rslib.models.resnet3d` has the stem of video.
 """
 
 from collections import OrderedDict
@@ -37,14 +37,39 @@ class Ops(NamedTuple):
     norm: type[nn.Module]
     max_pool: type[nn.Module]
     avg_pool: type[nn.Module]
+    video: bool = False
+
+    def size(self, side: int, frames: int) -> tuple[int, ...]:
+        """Of a kernel, a stride or a padding; frames come first, and images have none."""
+        return (frames, side, side) if self.video else (side, side)
 
 
 IMAGE = Ops(nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d)
+VIDEO = Ops(nn.Conv3d, nn.BatchNorm3d, nn.MaxPool3d, nn.AvgPool3d, video=True)
 
 
-def conv(ops: Ops, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-    """A convolution without bias, padded symmetrically as in the authors' TF1 code."""
-    return ops.conv(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+def conv(
+    ops: Ops,
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    temporal: int = 1,
+    temporal_stride: int = 1,
+) -> nn.Module:
+    """A convolution without bias, padded symmetrically as in the authors' TF1 code.
+
+    kernel, stride: in space. temporal: the kernel in time. Images take no notice of the last two.
+    """
+    return ops.conv(
+        inputs,
+        outputs,
+        ops.size(kernel, temporal),
+        ops.size(stride, temporal_stride),
+        padding=ops.size(kernel // 2, temporal // 2),
+        bias=False,
+    )
 
 
 def norm(ops: Ops, channels: int) -> nn.Module:
@@ -69,6 +94,7 @@ class SqueezeExcite(nn.Module):
 class Bottleneck(nn.Module):
     """1×1, 3×3 and 1×1 convolutions beside a shortcut; the stride is in the 3×3.
 
+    Of video they are t×1×1, 1×3×3 and 1×1×1, with `temporal` for t; time is never strided.
     Order at the end of the branch: last BN, SE, stochastic depth, addition.
     """
 
@@ -83,11 +109,12 @@ class Bottleneck(nn.Module):
         resnet_d: bool,
         se_ratio: float,
         drop_rate: float,
+        temporal: int = 1,
     ) -> None:
         super().__init__()
         outputs = EXPANSION * filters
         branch: OrderedDict[str, nn.Module] = OrderedDict(
-            conv1=conv(ops, inputs, filters, 1),  # (N, filters, H, W)
+            conv1=conv(ops, inputs, filters, 1, temporal=temporal),  # (N, filters, H, W)
             norm1=norm(ops, filters),
             relu1=nn.ReLU(inplace=True),  # in place: BN's backward pass does not need its output
             conv2=conv(ops, filters, filters, 3, stride),  # (N, filters, H/stride, W/stride)
@@ -153,6 +180,8 @@ class Staged(nn.Module):
     def features(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """x (N, 3, H, W) float -> {"c2": (N, C, H/s, W/s), …, "c5": …}.
 
+        Of video x (N, 3, T, H, W), they are (N, C, T/2, H/s, W/s) and so on.
+
         s is the stride of the stem, and twice that for EfficientNet. Each later stage halves height
         and width, rounding up. For a ResNet, C is 256·width in c2 and doubles in each stage; for an
         EfficientNet it grows with the size.
@@ -170,22 +199,23 @@ class ResNet(Staged):
     def __init__(
         self,
         blocks: Sequence[int],
+        stem: nn.Module,
         *,
         ops: Ops = IMAGE,
-        width: float,
+        filters: int,
         resnet_d: bool,
         se_ratio: float,
         stochastic_depth: float,
         dropout: float,
-        stem_strides: tuple[int, int],
         num_classes: int,
         zero_gamma: bool,
+        temporal: Sequence[int] = (1, 1, 1, 1),
     ) -> None:
+        """filters: of the stem's output and of c2. temporal: the kernel in time of each stage."""
         super().__init__()
-        inputs = int(64 * width)  # truncated, not rounded: the authors' TF2 code
-        self.stem = stem(ops, 3, inputs, resnet_d, stem_strides)
-        for stage, count in enumerate(blocks, start=2):
-            filters = int(64 * width) * 2 ** (stage - 2)  # c2 … c5: 64, 128, 256, 512 · width
+        self.stem = stem
+        inputs = filters
+        for stage, (count, frames) in enumerate(zip(blocks, temporal, strict=True), start=2):
             layers = []
             for index in range(count):
                 block = Bottleneck(
@@ -197,16 +227,18 @@ class ResNet(Staged):
                     resnet_d=resnet_d,
                     se_ratio=se_ratio,
                     drop_rate=stochastic_depth * stage / 5,  # one rate per stage, as in TF1
+                    temporal=frames,
                 )
                 layers.append(block)
                 inputs = EXPANSION * filters  # of the next block
             self.add_module(f"c{stage}", nn.Sequential(*layers))
+            filters *= 2  # c2 … c5: 64, 128, 256, 512 · width
         self.dropout = nn.Dropout(dropout)  # on the pooled vector (Table 8)
         self.fc = nn.Linear(inputs, num_classes)  # inputs is 2048·width here
         initialise(self, zero_gamma)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (N, 3, H, W) float -> logits (N, num_classes)."""
+        """x (N, 3, H, W), or (N, 3, T, H, W), float -> logits (N, num_classes)."""
         pooled = self.features(x)["c5"].flatten(2).mean(2)  # (N, 2048·width), of images and video
         return self.fc(self.dropout(pooled))
 
@@ -253,6 +285,22 @@ def resnet(
     images.
     Raises InputError for a depth, width or stride that does not exist.
     """
+    filters, strides = checked(depth, width, stem_stride)
+    return ResNet(
+        BLOCKS[depth],
+        stem(IMAGE, 3, filters, resnet_d, strides),
+        filters=filters,
+        resnet_d=resnet_d,
+        se_ratio=se_ratio,
+        stochastic_depth=stochastic_depth,
+        dropout=dropout,
+        num_classes=num_classes,
+        zero_gamma=zero_gamma,
+    )
+
+
+def checked(depth: int, width: float, stem_stride: int) -> tuple[int, tuple[int, int]]:
+    """(filters of the stem's output, its strides). Raises InputError for what does not exist."""
     if depth not in BLOCKS:
         raise InputError(f"no ResNet of depth {depth}; choose from {', '.join(map(str, BLOCKS))}")
     if int(32 * width) < 1:  # filters of the first layer of ResNet-D's stem
@@ -260,17 +308,7 @@ def resnet(
     strides = {4: (2, 2), 2: (2, 1), 1: (1, 1)}  # of the first layer, and of the last or the pool
     if stem_stride not in strides:
         raise InputError(f"stem_stride {stem_stride} is none of 4, 2, 1")
-    return ResNet(
-        BLOCKS[depth],
-        width=width,
-        resnet_d=resnet_d,
-        se_ratio=se_ratio,
-        stochastic_depth=stochastic_depth,
-        dropout=dropout,
-        stem_strides=strides[stem_stride],
-        num_classes=num_classes,
-        zero_gamma=zero_gamma,
-    )
+    return int(64 * width), strides[stem_stride]  # truncated, not rounded: the authors' TF2 code
 
 
 def resnet_rs(depth: int, *, width: float = 1.0, num_classes: int = 1000, **changes: Any) -> ResNet:

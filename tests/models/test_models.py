@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torchvision
+from networks import awaken, on_meta, parameters
 
 from rslib.config import InputError
 from rslib.models.resnet import BLOCKS, Bottleneck, SqueezeExcite, resnet, resnet_rs
@@ -31,15 +32,6 @@ RESNET_PARAMETERS = {
 SE_PARAMETERS = {50: 35_635_688, 101: 63_562_472, 152: 86_565_352, 200: 93_153_768}
 
 
-def on_meta(build, *args, **kwargs):
-    with torch.device("meta"):
-        return build(*args, **kwargs)
-
-
-def parameters(model):
-    return sum(p.numel() for p in model.parameters())
-
-
 @pytest.mark.parametrize("depth", BLOCKS)
 def test_resnet_rs_has_the_known_parameters(depth):
     model = on_meta(resnet_rs, depth)
@@ -65,21 +57,6 @@ def test_width_scales_every_filter(depth, width, millions):
     assert parameters(on_meta(resnet_rs, depth, width=width)) / 1e6 == pytest.approx(
         millions, abs=0.05
     )
-
-
-def awaken(model):
-    """Weights under which every branch matters: random BN, last γ about 0.2, biases not zero."""
-    generator = torch.Generator().manual_seed(0)
-
-    def random(tensor, low, high):
-        tensor.data = torch.rand(tensor.shape, generator=generator).double() * (high - low) + low
-
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if name.endswith("running_mean") or name.endswith("bias"):
-            random(tensor, -0.1, 0.1)
-        elif name.endswith("running_var") or (tensor.ndim == 1 and "weight" in name):
-            random(tensor, *((0.1, 0.3) if "bn3" in name and "weight" in name else (0.8, 1.2)))
-    return model.eval()
 
 
 def test_logits_equal_those_of_torchvision():
