@@ -26,7 +26,7 @@ class InputError(ValueError):
 class Model:
     """A bottleneck ResNet (§4.1), or an EfficientNet (§7.2), which uses `size`, not `depth`."""
 
-    family: str = "resnet"  # or "efficientnet"
+    family: str = "resnet"  # or "resnet3d" for video, or "efficientnet"
     size: str = "b0"  # of an EfficientNet, to "b7"
     depth: int = 50
     width: float = 1.0  # multiplies every filter count, stem included
@@ -36,7 +36,7 @@ class Model:
     zero_gamma: bool = True  # last BN of each block starts at 0 (authors' TF1 code)
 
     def __str__(self) -> str:
-        named = f"ResNet-{self.depth}"
+        named = f"{'3D ' if self.family == 'resnet3d' else ''}ResNet-{self.depth}"
         if self.family == "efficientnet":
             named = f"EfficientNet-{self.size.upper()}"
         return f"{named}, width {self.width:g}, stem stride {self.stem_stride}"
@@ -44,7 +44,7 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """Which images, and how they are shown to the network."""
+    """Which images, or clips in their place, and how they are shown to the network."""
 
     dataset: str = "imagenet"
     resolution: int = 224  # side of the square input, pixels
@@ -56,6 +56,11 @@ class Data:
     further_images: int = 0  # of "blocks": training images that no subset holds, to test on
     crop_area: float = 0.08  # smallest area of the random resized crop
     pixel_reference: int = 0  # RandAugment's pixel lengths scale below this side; 0: absolute
+    frames: int = 0  # of a clip; 0: single images, to which the fields below say nothing
+    frame_stride: int = 2  # frames of the video from one of a clip to the next
+    test_resolution: int = 0  # side of a crop in testing, pixels; 0: as in training
+    test_clips: int = 10  # that are spread over a video in testing …
+    test_crops: int = 3  # … times crops of each; softmax is averaged over all
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,10 @@ PASSES = {"eager": (13, 7), "compiled": (8, 4)}
 
 
 class Layer(NamedTuple):
-    """A convolution or linear layer: FLOPs of one forward pass, elements in and out, one image."""
+    """A convolution or linear layer: FLOPs of one forward pass, elements in and out, one image.
+
+    Of a network for video, one clip takes the place of one image, here and below.
+    """
 
     flops: int
     inputs: int
@@ -62,18 +65,18 @@ def count(name: str, resolution: int) -> Counts:
 
 
 def count_recipe(recipe: Recipe, num_classes: int = 1000) -> Counts:
-    """Counts of the network that a recipe builds, at its resolution."""
-    side = recipe.data.resolution
+    """Counts of the network that a recipe builds, at its resolution and its frames."""
+    side, frames = recipe.data.resolution, recipe.data.frames
     with torch.device("meta"):
         model = models.build(recipe, num_classes).eval()
-        return count_network(model, torch.empty(1, 3, side, side))
+        return count_network(model, torch.empty(1, 3, *([frames] if frames else []), side, side))
 
 
 def count_network(model: nn.Module, image: torch.Tensor) -> Counts:
-    """Counts of a network from one forward pass of one image (1, 3, H, W)."""
+    """Counts of a network from one forward pass of one image (1, 3, H, W) or clip."""
     normalised, gated = [], []
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
             module.register_forward_hook(lambda m, i, output: normalised.append(output.numel()))
         elif isinstance(module, SqueezeExcite | SqueezeExcitation):
             module.register_forward_hook(lambda m, i, output: gated.append(output.numel()))
@@ -105,7 +108,7 @@ def layers_of(module: nn.Module) -> list[Layer]:
         layers.append(Layer(2 * macs, inputs[0].numel(), output.numel()))
 
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.Linear):
             layer.register_forward_hook(weigh)
     return layers
 

@@ -33,12 +33,21 @@ NAMES = (
     *(f"efficientnet_{size}" for size in SIZES),
     *(f"resnet_{depth}" for depth in BLOCKS),  # as of 2015, the baseline of Table 1
 )
+RESNETS = {"resnet": resnet, "resnet3d": resnet3d}
 SMALLEST, LARGEST = 32, 4096  # pixels; the networks halve an image five times: 32 leaves one
 
 
 def build(recipe: Recipe, num_classes: int) -> EfficientNet | ResNet:
-    """The network of a recipe: its Model fields, and the regularizers that are layers."""
+    """The network of a recipe: its Model fields, and the regularizers that are layers.
+
+    Raises InputError for a family that does not exist, or not for the recipe's data.
+    """
     m, r = recipe.model, recipe.regularization
+    if (m.family == "resnet3d") != bool(recipe.data.frames):
+        raise InputError(
+            f"model.family {m.family!r} does not take clips of {recipe.data.frames} frames: "
+            "'resnet3d' takes 1 or more, all others 0"
+        )
     if m.family == "efficientnet":  # which always has SE, and no depth of its own beside the size
         return efficientnet(
             m.size,
@@ -48,7 +57,9 @@ def build(recipe: Recipe, num_classes: int) -> EfficientNet | ResNet:
             stem_stride=m.stem_stride,
             num_classes=num_classes,
         )
-    return resnet(
+    if m.family not in RESNETS:
+        raise InputError(f"no family {m.family!r}{suggest(m.family, (*RESNETS, 'efficientnet'))}")
+    return RESNETS[m.family](
         m.depth,
         width=m.width,
         resnet_d=m.resnet_d,

@@ -6,8 +6,8 @@ import torch
 from networks import awaken, on_meta, parameters
 from torch.nn import functional as F
 
-from rslib.config import InputError
-from rslib.models import resnet3d
+from rslib.config import InputError, Recipe, evolve
+from rslib.models import build, resnet3d
 
 BACKBONE = {  # Qian et al. (2020) publish 31.7 M, which holds 53,120 BN statistics
     (): 31_672_128,
@@ -152,3 +152,31 @@ def test_what_does_not_exist_is_named(arguments, named):
     with pytest.raises(InputError, match=named) as error:
         resnet3d(**arguments)
     assert "\n" not in str(error.value)
+
+
+CLIPS = {"task": "video", "model.family": "resnet3d", "data.frames": 8}
+
+
+def test_a_recipe_builds_it():
+    changes = {"model.width": 0.25, "model.stem_stride": 2, "model.resnet_d": True}
+    changes |= {"model.se_ratio": 0.25, "model.zero_gamma": False}
+    changes |= {"regularization.dropout": 0.5, "regularization.stochastic_depth": 0.1}
+    recipe = evolve(Recipe(), CLIPS | changes)
+    assert str(recipe.model) == "3D ResNet-50, width 0.25, stem stride 2"
+    named = {path.split(".")[1]: value for path, value in changes.items()}
+    expected = resnet3d(50, num_classes=8, **named)
+    assert str(build(recipe, 8)) == str(expected)
+    assert expected.c5[0].branch.norm3.weight.all() and expected.dropout.p == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"data.frames": 0}, "'resnet3d' does not take clips of 0 frames: 'resnet3d' takes 1"),
+        ({"model.family": "resnet"}, "'resnet' does not take clips of 8 frames"),
+        ({"model.family": "resnet3", "data.frames": 0}, "no family 'resnet3'; did you mean 'res"),
+    ],
+)
+def test_a_recipe_of_another_network_is_refused(changes, named):
+    with pytest.raises(InputError, match=named):
+        build(evolve(Recipe(), CLIPS | changes), 8)
