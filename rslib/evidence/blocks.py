@@ -98,18 +98,25 @@ def judge(study: Study, results: Results) -> list[Judged]:
 
 
 def families(study: Study) -> list[list[Claim]]:
-    """Claims that are corrected together: the primary ones, then the components of each."""
-    primary = [claim for claim in study.claims if not claim.after]
-    parts = [[c for c in study.claims if c.after == of.id] for of in primary]
-    return [primary, *filter(None, parts)]
+    """Claims that are corrected together: the primary ones, then the components of each.
+
+    A claim of no effect is alone: its p is no test of what it says, and corrects no other.
+    """
+    signed = [claim for claim in study.claims if claim.sign]
+    primary = [claim for claim in signed if not claim.after]
+    parts = [[c for c in signed if c.after == of.id] for of in primary]
+    return [primary, *filter(None, parts), *([c] for c in study.claims if not c.sign)]
 
 
 def verdict(effect: stats.Estimate, p: float, sign: int, regime: bool) -> str:
+    """In words. sign: as the claim has it; of 0, `NO_LARGER` is what it says."""
     if not regime:
         return "regime not reached"
-    if p < stats.ALPHA:
+    if sign and p < stats.ALPHA:
         return "same direction" if effect.value * sign > 0 else "opposite direction here"
     low, high = effect.interval(0.90)
+    if not sign and (low > SAME or high < -SAME):
+        return "contradicted"
     return NO_LARGER if effect.error and low >= -SAME and high <= SAME else UNDECIDED
 
 

@@ -2,8 +2,9 @@
 
 `additive` (Table 1, its rows and claims), `blocks` (Table 1's corners over training subsets),
 `weight_decay` (Table 2), `scaling` (Appendix E, and Figure 3), `grid` (Figure 2), `pareto` (Tables
-3, 4 and 7), `resnet_rs` (Table 8), `efficientnet_rs` (Figure 5), `scales` (the rule that shrinks a
-recipe to a laptop or one GPU), `studies` (all of them, by name).
+3, 4 and 7), `video` (Table 6), `resnet_rs` (Table 8), `efficientnet_rs` (Figure 5), `scales` (the
+rule that shrinks a recipe to a laptop or one GPU), `video_scales` (the same of clips), `studies`
+(all that are shown, by name).
 
 May import the ground. A `Recipe` itself is defined in `rslib.config`.
 """
@@ -39,7 +40,8 @@ class Row:
 class Claim:
     """What the paper says of a table, as a sum over its rows: written before any run is recorded.
 
-    cells: {row id: weight}; the claim is that Σ weight · mean top-1 has this sign.
+    cells: {row id: weight}; the claim is that Σ weight · mean top-1 has this sign. Sign 0 claims
+    that it is no larger than what `rslib.evidence.blocks` counts as the same.
     weights: which of a run's models every cell is read by; empty for each row's own.
     overfitting: it can be tested only where the network overfits.
     runs: of each cell, fixed beforehand; nothing is judged earlier.

@@ -34,6 +34,8 @@ def _term(id, weight):
 
 
 def claimed(claim):
+    if not claim.sign:
+        return "0"
     return f"{'above' if claim.sign > 0 else 'below'}{SPACE}0"
 
 

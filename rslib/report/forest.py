@@ -88,7 +88,7 @@ def findings(study, group):
 
 
 def mark(study: Study, found: Judged | Finding, group: Sequence[dict]) -> Mark | str:
-    sign = found.claim.sign
+    sign = found.claim.sign or 1  # an effect that is claimed to be none stays as it is
     if isinstance(found, Judged):
         if found.effect is None:
             return found.verdict

@@ -133,7 +133,7 @@ def _listed(sign, words, verdicts):
     claims = {}
     for v in verdicts:
         claims.setdefault(v.claim.says, []).append(
-            f"{v.images} {signed(v.claim.sign * v.mark.value)}"
+            f"{v.images} {signed((v.claim.sign or 1) * v.mark.value)}"
         )
     named = "; ".join(f"{says} ({', '.join(where)})" for says, where in claims.items())
     return [f"- **{sign} {len(verdicts)} {words}**: {named}."]

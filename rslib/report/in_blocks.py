@@ -14,6 +14,7 @@ from rslib.report.tables import SPACE, probability, signed, span
 SYMBOLS = {
     "same direction": "✓",
     "opposite direction here": "✗",
+    "contradicted": "✗",
     NO_LARGER: "–",
     UNDECIDED: "?",
     "regime not reached": "?",

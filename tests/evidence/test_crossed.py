@@ -1,6 +1,7 @@
 """The error over blocks and images, and the verdicts that it decides."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +129,27 @@ def test_a_small_effect_that_is_bounded_says_so():
     effect = stats.Estimate(0.1, 0.2, 7)
     assert blocks.verdict(effect, 0.6, 1, True) == "no effect larger than 1"
     assert blocks.verdict(stats.Estimate(0.1, 2.0, 7), 0.9, 1, True) == "undecided"
+
+
+def test_a_claim_of_no_effect_is_judged_by_its_bounds_alone():
+    """By the 90 % interval, however sure it is that the effect is not 0."""
+    for value, error, word in (
+        (0.4, 0.1, "no effect larger than 1"),  # p = 0.005, within ± 1
+        (0.4, 0.6, "undecided"),
+        (-2.0, 0.2, "contradicted"),
+        (2.0, 0.2, "contradicted"),
+    ):
+        assert blocks.verdict(stats.Estimate(value, error, 7), 0.005, 0, True) == word
+
+
+def test_a_claim_of_no_effect_corrects_no_other():
+    first, *rest = TABLE_1_BLOCKS.claims
+    study = replace(TABLE_1_BLOCKS, claims=(first, replace(first, id="none", sign=0), *rest))
+    results = table(RNG(1), dict.fromkeys(PAPER, 0.5))
+    found = {f.claim.id: f for f in blocks.judge(study, results)}
+    for id, alone in judged(results).items():
+        assert (found[id].p, found[id].verdict) == (alone.p, alone.verdict)
+    assert found["none"].p <= found[first.id].p and found["none"].effect == found[first.id].effect
 
 
 @pytest.mark.long

@@ -1,5 +1,7 @@
 """Studies in blocks, for readers: what is said follows from the results, whatever there is."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -51,6 +53,19 @@ def test_the_tables_say_what_is_there(results):
     assert "not yet run" in in_blocks.described(TABLE_1_BLOCKS, results)
     assert "at 90 epochs: −" in in_blocks.described(TABLE_1_BLOCKS, results)
     assert in_blocks.lacking(TABLE_1_BLOCKS, results) == ""
+
+
+def test_a_claim_of_no_effect_is_drawn_where_it_is():
+    claims = tuple(replace(claim, sign=0, after="") for claim in TABLE_1_BLOCKS.claims[:1])
+    study = replace(TABLE_1_BLOCKS, claims=claims)
+    found = table(np.random.default_rng(1), PAPER)
+    (shown,) = in_blocks.claims(study, found).to_dict("records")
+    assert (shown["verdict"], shown["paper"]) == ("contradicted", "0")
+    (ax,) = forest.of_groups(study, [found]).axes
+    places = [x for line in ax.lines if line.get_marker() == "X" for x in line.get_xdata()]
+    assert places == [pytest.approx(float(shown["here"].replace("−", "-")), abs=0.01)]
+    plt.close("all")
+    assert "✗" in in_blocks.answer(study, [found], CAVEAT)
 
 
 def test_a_block_that_is_left_out_is_named():
