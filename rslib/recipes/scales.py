@@ -128,7 +128,7 @@ def at_scale(
     if scale not in SCALES:
         raise InputError(f"no scale {scale!r}{suggest(scale, NAMES)}")
     size = (BLOCKS if block else SCALES)[scale]
-    changes = _schedule(row.recipe.optim, epochs or own_epochs(scale))
+    changes = schedule(row.recipe.optim, epochs or own_epochs(scale))
     changes["data.dataset"] = dataset or ("imagenet" if size is None else "fashion-mnist")
     if size is not None:
         changes |= _reduced(row.recipe, size, epochs or size.epochs, available)
@@ -151,7 +151,8 @@ def own_epochs(scale: str) -> int:
     return size.epochs if size else PAPER_EPOCHS
 
 
-def _schedule(optim, long_epochs):
+def schedule(optim, long_epochs):
+    """Epochs and warm-up of a recipe's optimizer, where the long schedule has long_epochs."""
     epochs = max(1, round(optim.epochs * long_epochs / PAPER_EPOCHS))
     return {"optim.epochs": epochs, "optim.warmup_epochs": min(5.0, epochs * 5 / 90)}
 
@@ -162,8 +163,8 @@ def _reduced(recipe, size, long_epochs, available):
         train_images = max(1, min(train_images, available - size.minival_images))
     steps = train_images // size.batch_size * long_epochs
     return {
-        **_network(recipe.model, size),
-        **_optimizer(recipe.optim, size, steps),
+        **network(recipe.model, size),
+        **optimizer(recipe.optim, size, steps),
         "data.resolution": round(recipe.data.resolution * size.resolution / 256),
         "data.train_images": train_images,
         "data.minival_images": size.minival_images,
@@ -177,15 +178,16 @@ def _reduced(recipe, size, long_epochs, available):
     }
 
 
-def _network(model, size):
+def network(model, size):
+    """Depth, width and stem of a scale."""
     found = {"model.width": size.width, "model.stem_stride": size.stem_stride}
     if model.family == "efficientnet":  # whose stem does not pool
         return found | {"model.stem_stride": size.stem_stride // 2}
     return found | {"model.depth": size.depth}
 
 
-def _optimizer(optim, size, steps):
-    """steps: of the long schedule."""
+def optimizer(optim, size, steps):
+    """Batch, rate and weight decay of a scale. steps: of the long schedule."""
     found = {"optim.batch_size": size.batch_size, "optim.micro_batch": 0}
     if optim.optimizer == "rmsprop":
         return found | {"optim.peak_rate": 0.016 * size.batch_size / 256}
