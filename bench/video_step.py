@@ -1,0 +1,111 @@
+"""One training step of 3D ResNet-50 against the plain network and torchvision's r3d_18, CPU, fp32.
+
+    .venv/bin/python bench/video_step.py [rounds, at least 2]
+
+A step is uint8 clips to float, forward, loss, backward, optimizer and average of the weights, on
+one thread: 4 clips of 8 frames and 64 px, the last row of regularization of Table 6. Ours has the
+engine's optimizer and average, and channels last. The plain side is the same network in the default
+memory format, with torch.optim.SGD and AveragedModel; so is torchvision's r3d_18, which is another
+network: its seconds are compared per FLOP, counted by `rslib.costs.counts`. Both peers are shown
+with channels last too.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torchvision
+from measure import interleaved, main, ratio
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from rslib import models
+from rslib.config import evolve
+from rslib.costs.counts import count_network
+from rslib.recipes.video import TABLE_6
+from rslib.training import optim
+from rslib.training.ema import Ema
+
+BATCH, FRAMES, SIDE, CLASSES = 4, 8, 64, 400
+RECIPE = evolve(
+    TABLE_6.row("scale-jittering").recipe,
+    {"data.frames": FRAMES, "data.resolution": SIDE, "optim.peak_rate": 1e-3},
+)
+PLAIN, CHANNELS_LAST = torch.contiguous_format, torch.channels_last_3d
+OURS, R3D = "3D ResNet-50", "r3d_18"
+
+
+def stepping(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: Callable[[], object],
+    batch: tuple[torch.Tensor, torch.Tensor],
+    layout: torch.memory_format,
+) -> Callable[[], None]:
+    clips, labels = batch
+    smoothing = RECIPE.regularization.label_smoothing
+
+    def step():
+        optimizer.zero_grad()
+        pixels = (clips / 255).contiguous(memory_format=layout)
+        cross_entropy(model(pixels), labels, label_smoothing=smoothing).backward()
+        optimizer.step()
+        average()
+
+    return step
+
+
+def our_step(batch):
+    model = models.build(RECIPE, CLASSES).to(memory_format=CHANNELS_LAST).train()
+    ema = Ema(model)
+    optimizer = optim.optimizer(model, RECIPE.optim)
+    return stepping(model, optimizer, partial(ema.update, 1000), batch, CHANNELS_LAST)
+
+
+def peer_step(model, batch, layout=PLAIN):
+    model = model.to(memory_format=layout).train()
+    ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9999), use_buffers=True)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=4e-5
+    )
+    return stepping(model, optimizer, partial(ema.update_parameters, model), batch, layout)
+
+
+def training_flops(build):
+    """Of a step of one clip."""
+    with torch.device("meta"):
+        clip = torch.empty(1, 3, FRAMES, SIDE, SIDE)
+        return count_network(build().eval(), clip).training_flops
+
+
+def bench(rounds=4):
+    torch.set_num_threads(1)
+    clips = torch.randint(0, 256, (BATCH, 3, FRAMES, SIDE, SIDE), dtype=torch.uint8)
+    batch = clips, torch.randint(0, CLASSES, (BATCH,))
+    ours = partial(models.build, RECIPE, CLASSES)
+    r3d = partial(torchvision.models.video.r3d_18, num_classes=CLASSES)
+    sides = {
+        "rslib": our_step(batch),
+        "plain": peer_step(ours(), batch),
+        "plain, channels last": peer_step(ours(), batch, CHANNELS_LAST),
+        R3D: peer_step(r3d(), batch),
+        f"{R3D}, channels last": peer_step(r3d(), batch, CHANNELS_LAST),
+    }
+    seconds = interleaved(sides, rounds, warmup=1)
+    giga = {name: training_flops(r3d if R3D in name else ours) / 1e9 for name in sides}
+    per_flop = {
+        name: {clock: [s / giga[name] / BATCH for s in values] for clock, values in clocks.items()}
+        for name, clocks in seconds.items()
+    }
+    what = f"training step of {OURS}"
+    return [
+        ratio(what, seconds, "rslib", "plain", "≥ 1.1"),
+        ratio(what, seconds, "rslib", "plain, channels last"),
+        ratio(f"{what} per GFLOP", per_flop, "rslib", R3D, "≥ 1.1"),
+        ratio(f"{what} per GFLOP", per_flop, "rslib", f"{R3D}, channels last"),
+    ]
+
+
+if __name__ == "__main__":
+    main(bench)
