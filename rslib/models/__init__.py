@@ -33,7 +33,7 @@ NAMES = (
     *(f"efficientnet_{size}" for size in SIZES),
     *(f"resnet_{depth}" for depth in BLOCKS),  # as of 2015, the baseline of Table 1
 )
-RESNETS = {"resnet": resnet, "resnet3d": resnet3d}
+FAMILIES = ("resnet", "resnet3d", "efficientnet")
 SMALLEST, LARGEST = 32, 4096  # pixels; the networks halve an image five times: 32 leaves one
 
 
@@ -43,6 +43,8 @@ def build(recipe: Recipe, num_classes: int) -> EfficientNet | ResNet:
     Raises InputError for a family that does not exist, or not for the recipe's data.
     """
     m, r = recipe.model, recipe.regularization
+    if m.family not in FAMILIES:
+        raise InputError(f"no family {m.family!r}{suggest(m.family, FAMILIES)}")
     if (m.family == "resnet3d") != bool(recipe.data.frames):
         raise InputError(
             f"model.family {m.family!r} does not take clips of {recipe.data.frames} frames: "
@@ -57,9 +59,8 @@ def build(recipe: Recipe, num_classes: int) -> EfficientNet | ResNet:
             stem_stride=m.stem_stride,
             num_classes=num_classes,
         )
-    if m.family not in RESNETS:
-        raise InputError(f"no family {m.family!r}{suggest(m.family, (*RESNETS, 'efficientnet'))}")
-    return RESNETS[m.family](
+    family = resnet3d if m.family == "resnet3d" else resnet
+    return family(
         m.depth,
         width=m.width,
         resnet_d=m.resnet_d,
