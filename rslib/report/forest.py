@@ -73,7 +73,7 @@ def lines(study: Study, groups: Sequence[Sequence[dict]], *, only=lambda claim: 
             Line(
                 label=claim.says,
                 marks=marks,
-                paper=None if effect is None or claim.whole else claim.sign * effect,
+                paper=None if effect is None or claim.whole else (claim.sign or 1) * effect,
                 indented=bool(claim.after),
             )
         )
