@@ -99,7 +99,7 @@ def mark(study: Study, found: Judged | Finding, group: Sequence[dict]) -> Mark |
             ends=turned(found.effect.interval(), sign),
             blocks=list(sign * gaps.mean(axis=1)),
         )
-    if found.seeds is None:
+    if not (found.seeds and found.own and found.images):
         return found.verdict
     return Mark(
         verdict=found.verdict,

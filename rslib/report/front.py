@@ -50,17 +50,12 @@ def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
     for study in TRAINED.values():
         ids = {claim.id for claim in counted(study)}
         for group in evidence(recorded[study.name]):
-            found += [
-                Verdict(
-                    study=study,
-                    claim=one.claim,
-                    images=where(group),
-                    mark=forest.mark(study, one, group),
-                    visible=visible(one, len(study.claims)),
-                )
-                for one in forest.findings(study, group)
-                if one.claim.id in ids and measured(one)
-            ]
+            for one in forest.findings(study, group):
+                mark = forest.mark(study, one, group)
+                if one.claim.id in ids and isinstance(mark, forest.Mark):
+                    about = {"study": study, "claim": one.claim, "images": where(group)}
+                    limit = visible(one, len(study.claims))
+                    found.append(Verdict(mark=mark, visible=limit, **about))
     return found
 
 
