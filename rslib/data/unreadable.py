@@ -61,8 +61,8 @@ def named(item, as_what=UnreadableImage, begins=b""):
 
 def reason_of(error, begins):
     """What a decoder, or the system, has against a file; without the file's name."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if of_system := getattr(error, "strerror", ""):  # of OSError, and of FFmpeg's own errors
+        return of_system
     if isinstance(error, UnidentifiedImageError):
         start = begins.lstrip().lower()
         kinds = (kind for first, kind in BEGINNINGS if start.startswith(first))
