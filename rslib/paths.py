@@ -13,6 +13,7 @@ if not PAPER.is_dir():  # not in place, but copied by pip: see setup.py
     PAPER = ROOT / "rslib" / "paper"
 RESULTS = ROOT / "data" / "results"
 EMBEDDED = ROOT / "data" / "fashion-mnist" / "fashion-mnist.npz"
+PHOTOS = ROOT / "data" / "photos"
 # train-00003-of-01024, imagenet2012-validation.tfrecord-00000-of-00064, val-000012-of-000050.tar
 SHARD = re.compile(r"(train|validation|val|test)\b.*-(\d+)-of-(\d+)(\.tar)?$")
 

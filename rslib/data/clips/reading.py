@@ -103,10 +103,9 @@ class Video:
 
     def _bounded(self, span: int) -> Iterator[Any]:
         """Decoded frames from where was sought, as many as may be needed and no more."""
-        limit, count, begin = LEAD + 4 * span, 0, time.monotonic()
-        for packet in self._container.demux(self._stream):
+        limit, begin = LEAD + 4 * span, time.monotonic()
+        for count, packet in enumerate(self._container.demux(self._stream), 1):
             yield from packet.decode()
-            count += 1
             if count > limit:
                 raise ValueError(f"it has no key frame among {limit:,} frames")
             if time.monotonic() - begin > SECONDS:
