@@ -27,7 +27,8 @@ def drawn(clip: Clip, height: int) -> np.ndarray:
     part = "test" if clip.photo in PHOTOS["test"] else "train"
     grey, alpha = placed(clip, cut_out(part, clip.item), height, width)
     tint = torch.tensor([clip.red, clip.green, clip.blue])
-    frames = ground * (1 - alpha[..., None]) + grey[..., None] * tint
+    frames = ground * (1 - alpha[..., None])
+    frames += grey[..., None] * tint
     return frames.round_().clamp_(0, 255).to(torch.uint8).numpy()
 
 
@@ -41,7 +42,8 @@ def placed(clip: Clip, item: torch.Tensor, height: int, width: int):
 
     item: (2, 28, 28). What leaves at one edge comes in at the other.
     """
-    x, y, level, angle = np.array([clip.at(frame, width / height) for frame in range(FRAMES)]).T
+    states = [clip.at(frame, width / height) for frame in range(FRAMES)]
+    x, y, level, angle = np.array(states, np.float32).T
     across = torch.arange(width) + 0.5 - torch.from_numpy(x)[:, None] * width
     along = torch.arange(height) + 0.5 - torch.from_numpy(y)[:, None] * height
     across = (across + width / 2) % width - width / 2  # pixels from the item's centre
@@ -51,7 +53,7 @@ def placed(clip: Clip, item: torch.Tensor, height: int, width: int):
         torch.from_numpy(turn(2 * math.pi * angle))[:, None, None] for turn in (np.cos, np.sin)
     )
     across, along = (across / half)[:, None, :], (along / half)[:, :, None]
-    grid = torch.stack([cos * across + sin * along, cos * along - sin * across], dim=-1).float()
+    grid = torch.stack([cos * across + sin * along, cos * along - sin * across], dim=-1)
     shown = grid_sample(item.expand(FRAMES, -1, -1, -1), grid, align_corners=False)
     return shown[:, 0], shown[:, 1]
 
@@ -94,12 +96,15 @@ def background(clip: Clip, height: int, width: int) -> np.ndarray:
 def write(clip: Clip, height: int, file: Path) -> None:
     """A clip as MP4 with H.264, at 25 frames a second."""
     import av
+    from av.video.reformatter import VideoReformatter
 
+    converter = VideoReformatter()
     frames = drawn(clip, height)
     with av.open(str(file), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options=ENCODER)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
         stream.codec_context.thread_count = 1
         for pixels in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            container.mux(stream.encode(converter.reformat(frame, format="yuv420p", threads=1)))
         container.mux(stream.encode())
