@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,9 +30,8 @@ def made_once(folder: Path, make: Callable[[Path], None], report: Say = print) -
         for left in folder.parent.glob(f"{folder.name}.*.draft"):  # of one that was killed
             shutil.rmtree(left)
         with told(folder.parent):
-            draft = Path(
-                tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".draft", dir=folder.parent)
-            )
+            draft = folder.with_name(f"{folder.name}.{os.getpid()}.draft")
+            draft.mkdir()
             try:
                 make(draft)
                 for file in draft.rglob("*"):

@@ -35,7 +35,10 @@ class Video:
     def __init__(self, file: Path, container: Any):
         if not container.streams.video:
             raise ValueError("it has no pictures, only sound or nothing")
+        from av.video.reformatter import VideoReformatter
+
         self.file, self._container = file, container
+        self._converter = VideoReformatter()  # one for all frames: each would make its own
         self._stream = container.streams.video[0]
         self._stream.codec_context.thread_count = 1  # workers are what runs side by side
         rate = self._stream.average_rate or self._stream.guessed_rate
@@ -88,7 +91,7 @@ class Video:
                 if before is None and not hold:
                     raise Overshot
                 if shown is None:
-                    shown = upright(before or frame)
+                    shown = upright(before or frame, self._converter)
                 found[waiting.pop(0)] = shown
             if not waiting:
                 return found
@@ -99,7 +102,7 @@ class Video:
         if self._middle(waiting[-1]) > end:
             reached = ((before.pts or 0) - self._start) * self._unit
             raise ValueError(f"it breaks off after {reached:.1f} of {self.seconds:.1f} seconds")
-        return found | dict.fromkeys(waiting, upright(before))
+        return found | dict.fromkeys(waiting, upright(before, self._converter))
 
     def _bounded(self, span: int) -> Iterator[Any]:
         """Decoded frames from where was sought, as many as may be needed and no more."""
@@ -191,9 +194,9 @@ def runs(numbers: Sequence[int]) -> Iterator[list[int]]:
             begin = place
 
 
-def upright(frame: Any) -> np.ndarray:
+def upright(frame: Any, converter: Any) -> np.ndarray:
     """A decoded frame as RGB (H, W, 3), turned as the file says that it is to be shown."""
-    pixels = frame.to_ndarray(format="rgb24")
+    pixels = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
     quarters = round(frame.rotation / 90)
     if not math.isclose(frame.rotation, 90 * quarters, abs_tol=1):
         raise ValueError(f"it is turned by {frame.rotation} degrees, no right angle")
