@@ -18,9 +18,10 @@ from rslib import machine
 from rslib.atomic import write_atomically
 
 HERE = Path(__file__).resolve().parent
-BENCHES = ("train_step", "video_step", "sgd_ema", "augment", "pipeline", "profile_overhead")
-BENCHES += ("papermill_cost",)
-PEERS = ("timm", "torchvision", "kornia", "pillow", "pytorch-ignite", "papermill")
+BENCHES = ("train_step", "video_step", "sgd_ema", "augment", "pipeline", "clip_decode")
+BENCHES += ("profile_overhead", "papermill_cost")
+PEERS = ("timm", "torchvision", "kornia", "pillow", "av", "torchcodec")
+PEERS += ("pytorch-ignite", "papermill")
 
 
 def run(bench):
