@@ -16,7 +16,7 @@ from rslib.data.check import CHUNK, UNREADABLE_BUDGET, check, decode, digest_of
 from rslib.data.formats import cifar, folders, imagenet, parts, tars
 from rslib.data.formats.columns import Files, Names, Slices
 from rslib.data.formats.remember import remembered
-from rslib.data.splits import lines_of, list_asked, refuse_untrained, shares, split
+from rslib.data.splits import largest, lines_of, list_asked, refuse_untrained, shares, split
 from rslib.data.unreadable import shown
 
 DATASETS = ("fashion-mnist", "folder", *cifar.READERS, "imagenet")
@@ -110,9 +110,7 @@ def open_images(data, listing, cache_dir=None, report=print):
     refuse_untrained(before, splits["train"].labels, classes, "that can be read", "repair some")
     counts = {name: len(images) for name, images in splits.items()}
     manifest = {"classes": len(classes), **counts, "sha256": content}
-    sizes = np.bincount(splits["test"].labels, minlength=len(classes))
-    if sizes.max(initial=0) * len(classes) > sizes.sum():  # uneven classes: guessing scores more
-        manifest["largest"] = int(sizes.max())
+    manifest |= largest(splits["test"].labels, classes)
     if how := str(chosen["minival_by"]):
         manifest["minival_by"] = how
     if built := tars.built(train):

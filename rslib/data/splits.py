@@ -203,6 +203,14 @@ def each(labels, classes):
     return np.bincount(labels, minlength=len(classes))
 
 
+def largest(labels, classes):
+    """{"largest": how many tested examples the largest class has}; {} where classes are even, and
+    naming one scores no more than guessing."""
+    sizes = each(labels, classes)
+    most = int(sizes.max(initial=0))
+    return {"largest": most} if most * len(classes) > sizes.sum() else {}
+
+
 def uneven(counts):
     return counts.max() - counts.min() > 1
 

@@ -1,5 +1,7 @@
 """Embedded clips become pictures and H.264: a cut-out of Fashion-MNIST over a photograph."""
 
+import hashlib
+import io
 import math
 from functools import cache
 from pathlib import Path
@@ -11,11 +13,22 @@ from scipy.ndimage import binary_fill_holes
 from torch.nn.functional import grid_sample
 
 from rslib import paths
+from rslib.config import InputError
 from rslib.data import images
 from rslib.data.clips.motions import FRAMES, GRID, PHOTOS, Clip, size
 
 RATE = 25  # frames a second
 INK = 12  # grey above which a pixel of Fashion-MNIST is the item and not the ground
+PHOTO_SHA256 = {  # first 16 digits, of the files: others would make other clips of one list
+    "astronaut": "813deea2e6d45527",
+    "camera": "b50d70c054f332da",
+    "chelsea": "2c0357a57121a80b",
+    "coffee": "d9ab188e2060e5bb",
+    "grass": "106a31e257ea4a6b",
+    "hubble": "805724b307c6d80f",
+    "retina": "23bd089c62abd38c",
+    "rocket": "b086767a7b53c8ea",
+}
 # one thread and fixed settings, so that one encoder writes the same on every machine of a kind
 ENCODER = {"preset": "veryfast", "crf": "20", "g": "16", "threads": "1"}
 
@@ -73,7 +86,11 @@ def embedded():
 
 @cache
 def photograph(name: str) -> Image.Image:
-    with Image.open(paths.PHOTOS / f"{name}.jpg") as photo:
+    file = paths.PHOTOS / f"{name}.jpg"
+    content = file.read_bytes() if file.is_file() else b""
+    if not hashlib.sha256(content).hexdigest().startswith(PHOTO_SHA256[name]):
+        raise InputError(f"{file} is missing or damaged: restore it from git")
+    with Image.open(io.BytesIO(content)) as photo:
         return photo.convert("RGB")
 
 

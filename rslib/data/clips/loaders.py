@@ -38,10 +38,9 @@ class TrainView(Dataset):
     def __getitem__(self, address: tuple[int, int, int]) -> tuple[torch.Tensor, int, Lost]:
         index, lost = address[-1], []
         for attempt in range(ATTEMPTS):
+            random = generator(*address, attempt) if attempt else generator(*address)
             if attempt:
-                replaced = generator(*address, attempt)
-                index = int(torch.randint(len(self.clips), (), generator=replaced))
-            random = generator(*address[:-1], index)
+                index = int(torch.randint(len(self.clips), (), generator=random))
             try:
                 choose = partial(random_clip, show=self.show, generator=random)
                 frames = self.clips.frames(index, choose)
@@ -98,7 +97,7 @@ class Batches:
         return self.loader.batch_sampler
 
     @property
-    def dataset(self):
+    def dataset(self):  # whose length the engine asks
         return self.loader.dataset
 
     def __len__(self):

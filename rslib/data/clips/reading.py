@@ -21,7 +21,10 @@ from rslib.data.unreadable import UnreadableImage, named, refuse_irregular
 GAP = 250  # frames: over a longer gap is sought, as few files have key frames farther apart
 LEAD = 3_000  # frames that may be decoded before the first that is wanted: 2 minutes at 25 a second
 RATES = (0.1, 1_000)  # frames a second; what is outside is no rate but a mistake of the file
-SECONDS = 60  # that opening, one wait for the disk, or decoding the frames of one call may take
+WAIT = 60  # seconds that opening may take, or one wait for the disk
+# seconds of the processor that the frames of one go may take to decode: not of the clock, as a busy
+# machine must not decide which clips can be read
+SECONDS = 60
 LATE = 0.5  # seconds that a file's frames may end before the end that it states
 
 
@@ -58,11 +61,12 @@ class Video:
     def read(self, numbers: Sequence[int]) -> torch.Tensor:
         """Frames by their numbers, in any order and repeated too: uint8 (T, 3, H, W).
 
-        In memory the three values of a pixel lie together. Raises UnreadableClip.
+        In memory the three values of a pixel lie together. Raises UnreadableClip, and ValueError
+        for numbers that the video has not.
         """
+        if not numbers or not 0 <= min(numbers) <= max(numbers) < len(self):
+            raise ValueError(f"frames {list(numbers)[:3]} … of {len(self)} were asked for")
         with named(self.file, UnreadableClip):
-            if not numbers or not 0 <= min(numbers) <= max(numbers) < len(self):
-                raise ValueError(f"frames {list(numbers)[:3]} … of {len(self)} were asked for")
             found: dict[int, np.ndarray] = {}
             for run in runs(sorted(set(numbers))):
                 found |= self._run(run)
@@ -106,12 +110,12 @@ class Video:
 
     def _bounded(self, span: int) -> Iterator[Any]:
         """Decoded frames from where was sought, as many as may be needed and no more."""
-        limit, begin = LEAD + 4 * span, time.monotonic()
+        limit, begin = LEAD + 4 * span, time.thread_time()
         for count, packet in enumerate(self._container.demux(self._stream), 1):
             yield from packet.decode()
             if count > limit:
                 raise ValueError(f"it has no key frame among {limit:,} frames")
-            if time.monotonic() - begin > SECONDS:
+            if time.thread_time() - begin > SECONDS:
                 raise ValueError(f"decoding takes more than {SECONDS} seconds")
 
     def _middle(self, number: int) -> float:
@@ -155,7 +159,7 @@ def opened(file: Path) -> Iterator[Video]:
             # an absolute path, so that no name is taken for an address
             container = av.open(
                 str(file.absolute()),
-                timeout=SECONDS,
+                timeout=WAIT,
                 container_options={"protocol_whitelist": "file"},
                 metadata_errors="replace",
             )

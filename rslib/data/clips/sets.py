@@ -138,6 +138,7 @@ def open_clips(data: Data, found: Source, show: Show, cache_dir: Path, report: S
         **counts,
         "sha256": content,
         "held_out": sha256(held_out),
+        **splits.largest(parts["test"].labels, classes),
         **about,
     }
     return ClipSet(**parts, classes=classes, manifest=manifest)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rslib import paths
+from rslib.config import InputError
 from rslib.data.clips import drawing
 from rslib.data.clips.motions import clips
 from rslib.data.clips.reading import opened
@@ -81,11 +83,18 @@ def test_only_the_item_moves():
     assert (frames[:, free] == ground[free]).all()
 
 
-@pytest.mark.parametrize(
-    ("height", "found"), [(96, (96, 128)), (129, (128, 172)), (256, (256, 342))]
-)
-def test_frames_have_four_to_three_and_even_sides(height, found):
-    assert drawing.shape(height) == found
+def test_a_photograph_that_is_another_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "rocket.jpg").write_bytes((paths.PHOTOS / "coffee.jpg").read_bytes())
+    monkeypatch.setattr(paths, "PHOTOS", tmp_path)
+    drawing.photograph.cache_clear()
+    for name in ("rocket", "retina"):
+        with pytest.raises(InputError, match=rf"{name}\.jpg is missing or damaged: restore it"):
+            drawing.photograph(name)
+
+
+def test_frames_have_four_to_three_and_even_sides():
+    found = [drawing.shape(height) for height in (96, 129, 256)]
+    assert found == [(96, 128), (128, 172), (256, 342)]
 
 
 if __name__ == "__main__":
