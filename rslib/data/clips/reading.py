@@ -6,6 +6,7 @@ the rate is constant these are the file's own frames, one by one. A file is open
 and decoded within bounds, so that a broken one ends in an error and never in a wait.
 """
 
+import errno
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,11 @@ WAIT = 60  # seconds that opening may take, or one wait for the disk
 # machine must not decide which clips can be read
 SECONDS = 60
 LATE = 0.5  # seconds that a file's frames may end before the end that it states
+IN_WORDS = {  # what FFmpeg answers to broken files, where its own words lead astray
+    errno.ENOMEM: "it asks for more memory than there is",  # by a length of gigabytes
+    errno.EPERM: "its index is broken",  # it cannot be sought
+    541478725: "it ends too early",  # AVERROR_EOF
+}
 
 
 class UnreadableClip(UnreadableImage):
@@ -43,6 +49,8 @@ class Video:
         self.file, self._container = file, container
         self._converter = VideoReformatter()  # one for all frames: each would make its own
         self._stream = container.streams.video[0]
+        if self._stream.codec_context is None:
+            raise ValueError("its pictures are of no known kind")
         self._stream.codec_context.thread_count = 1  # workers are what runs side by side
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.rate = float(rate or 0)
@@ -66,7 +74,7 @@ class Video:
         """
         if not numbers or not 0 <= min(numbers) <= max(numbers) < len(self):
             raise ValueError(f"frames {list(numbers)[:3]} … of {len(self)} were asked for")
-        with named(self.file, UnreadableClip):
+        with explained(self.file):
             found: dict[int, np.ndarray] = {}
             for run in runs(sorted(set(numbers))):
                 found |= self._run(run)
@@ -151,7 +159,7 @@ def opened(file: Path) -> Iterator[Video]:
     """
     import av
 
-    with named(file, UnreadableClip):
+    with explained(file):
         refuse_irregular(file)
         if not file.stat().st_size:
             raise ValueError("it is empty")
@@ -166,9 +174,23 @@ def opened(file: Path) -> Iterator[Video]:
         except av.error.InvalidDataError:
             raise ValueError(broken_off(file) or "no known kind of video") from None
     with container:
-        with named(file, UnreadableClip):
+        with explained(file):
             video = Video(file, container)
         yield video
+
+
+@contextmanager
+def explained(file: Path) -> Iterator[None]:
+    """What a broken file leads FFmpeg to becomes UnreadableClip."""
+    import av
+
+    with named(file, UnreadableClip):
+        try:
+            yield
+        except av.error.FFmpegError as error:
+            if error.errno in IN_WORDS:
+                raise ValueError(IN_WORDS[error.errno]) from error
+            raise
 
 
 def broken_off(file: Path) -> str:

@@ -1,6 +1,7 @@
 """Frames by their times, and files that are no videos."""
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -171,6 +172,33 @@ def test_decoding_has_bounds(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "SECONDS", -1)
     with pytest.raises(UnreadableClip, match="takes more than"):
         read(file, [50])
+
+
+def test_whatever_is_broken_ends_in_frames_or_in_one_error(tmp_path):
+    """Cut off, overwritten, in the index too, or with lengths of gigabytes; and without delay."""
+    chance, file, reasons = np.random.default_rng(1), tmp_path / "a.mp4", set()
+    whole = write(tmp_path / "whole.mp4", numbered(40)).read_bytes()
+    index = whole.find(b"moov")
+    for k in range(120):
+        content = bytearray(whole)
+        if k % 4 == 0:
+            del content[chance.integers(len(content)) :]
+        elif k % 4 == 1:
+            at = chance.integers(index, len(content) - 4)
+            content[at : at + 4] = bytes([255]) * 4
+        else:
+            begin = index if k % 4 == 2 else 0
+            for at in chance.integers(begin, len(content), 5):
+                content[at] = chance.integers(256)
+        file.write_bytes(content)
+        begin = time.thread_time()
+        try:
+            with opened(file) as video:
+                video.read([place * len(video) // 8 for place in range(8)])
+        except UnreadableClip as error:
+            reasons.add(error.reason)
+        assert time.thread_time() - begin < 1
+    assert len(reasons) > 5
 
 
 def test_a_frame_that_is_not_there_is_refused(tmp_path):
