@@ -22,6 +22,7 @@ from rslib.data.unreadable import shown
 VERSION = 1  # raised when what is kept, or how it is made, becomes another
 SMALL_FILES = 256 * 2**20  # bytes of files, and
 SMALL_FRAMES = 8 * 2**30  # bytes of their decoded frames, up to which they are kept
+LEAST = 8  # bytes that a frame takes in a file
 AT_ONCE = 250  # frames of a video in memory
 
 
@@ -74,7 +75,9 @@ def is_small(files: Sequence[Path], side: int) -> bool:
     for file in files:
         try:
             with opened(file) as video:
-                total += len(video) * 3 * side * 2 * side  # as if all were twice as wide as high
+                # a broken header may claim more; and as if all were twice as wide as high
+                count = min(len(video), file.stat().st_size // LEAST)
+                total += count * 3 * side * 2 * side
         except UnreadableClip:
             continue
     return total <= SMALL_FRAMES

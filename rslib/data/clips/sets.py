@@ -147,6 +147,11 @@ def open_clips(data: Data, found: Source, show: Show, cache_dir: Path, report: S
 def split(whole: dict[str, Clips], data: Data, of_list: bool) -> dict[str, np.ndarray]:
     """{"train", "minival", "test": positions}; of embedded clips their list names minival."""
     train, test = whole["train"], whole["test"]
+    if data.further_images or (data.split and not of_list):
+        raise InputError(
+            "no further clips are held out, and Kinetics is not parted into blocks (the subsets of "
+            "moving-fashion are blocks): leave data.split and data.further_images as they are"
+        )
     if of_list:
         minival, _ = splits.by_list(train, train.files[0].parents[2] / splits.LIST)
     else:

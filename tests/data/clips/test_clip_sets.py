@@ -122,8 +122,13 @@ def test_kinetics_is_split_by_class(kinetics):
     assert sorted(found.minival.labels) == [0, 1, 2, 3]
     assert not set(found.minival.names) & set(found.train.names)
     json.dumps(found.manifest)
-    with pytest.raises(InputError, match="too few"):
-        opened_at(kinetics, minival_images=8)
+    for fields, told in (
+        ({"minival_images": 8}, "too few"),
+        ({"split": "blocks"}, "not parted into blocks"),
+        ({"further_images": 2}, "no further clips"),
+    ):
+        with pytest.raises(InputError, match=told):
+            opened_at(kinetics, **fields)
 
 
 def test_unreadable_clips_of_a_small_set_are_left_out_or_refused(kinetics, monkeypatch):
@@ -147,6 +152,16 @@ def test_a_large_set_is_not_decoded_before(kinetics, monkeypatch):
     found = opened_at(kinetics, said.append)
     assert found.train.kept is None and "short_side" not in found.manifest and said == []
     assert greys(found.train.frames(0, lambda length: [length - 1])) == pytest.approx([41], abs=1.5)
+
+
+def test_a_subset_of_kinetics(kinetics):
+    """As even over the classes as may be, the same whenever it is drawn, another by its number."""
+    chosen = [
+        opened_at(kinetics, train_images=4, test_images=2, subset=subset) for subset in (0, 0, 1)
+    ]
+    assert sorted(chosen[0].train.labels) == [0, 1, 2, 3]
+    assert chosen[0].train.names == chosen[1].train.names != chosen[2].train.names
+    assert chosen[0].test.names == chosen[2].test.names and len(chosen[0].test) == 2
 
 
 def test_names_that_are_none():
