@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import interpolate
 
+from rslib.config import Data
 from rslib.data.augment import random_window
 
 Window = tuple[int, int, int, int]  # top, left, height, width; pixels
@@ -21,6 +22,7 @@ class Show:
     """How clips are shown to the network. The defaults are the paper's last row of Table 6."""
 
     side: int = 224  # of the square input, pixels
+    test_side: int = 0  # of the square that evaluation sees; 0: as 256 is to 224
     frames: int = 32
     stride: int = 2  # from one of these frames to the next, in frames of the video
     area: float = 0.08  # smallest crop, as a share of the frame: "scale jittering"; 0.49 without
@@ -34,8 +36,21 @@ class Show:
 
     @property
     def short_side(self) -> int:
-        """Of the frames that evaluation crops: 256 for 224 pixels."""
-        return round(self.side * 256 / 224)
+        """Of the frames that evaluation crops; its squares are as high."""
+        return self.test_side or round(self.side * 256 / 224)
+
+    @staticmethod
+    def of(data: Data) -> "Show":
+        """As a recipe asks for."""
+        return Show(
+            side=data.resolution,
+            test_side=data.test_resolution or data.resolution,
+            frames=data.frames,
+            stride=data.frame_stride,
+            area=data.crop_area,
+            clips=data.test_clips,
+            crops=data.test_crops,
+        )
 
 
 def numbers(start: int, length: int, show: Show) -> list[int]:

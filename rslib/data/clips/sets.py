@@ -16,7 +16,7 @@ from rslib.data.clips.kinetics import Listing, kinetics
 from rslib.data.clips.reading import opened
 from rslib.data.unreadable import shown
 
-DATASETS = ("moving-fashion", "kinetics400")
+DATASETS = ("clips", "kinetics-400")
 UNREADABLE_BUDGET = 0.01  # of all clips of a part; more is refused
 
 
@@ -83,9 +83,9 @@ class Source:
 
 def source(dataset: str, data_dir: str = "", report: Say = print) -> Source:
     """A clip set by its name. Raises InputError where it is missing or damaged."""
-    if dataset == "moving-fashion":
+    if dataset == "clips":
         return Source()
-    if dataset == "kinetics400":
+    if dataset == "kinetics-400":
         root = paths.data_root(data_dir)
         if root is None:
             raise InputError("Kinetics is not found: set data_dir, or RSLIB_DATA, to its folder")
@@ -147,15 +147,13 @@ def open_clips(data: Data, found: Source, show: Show, cache_dir: Path, report: S
 def split(whole: dict[str, Clips], data: Data, of_list: bool) -> dict[str, np.ndarray]:
     """{"train", "minival", "test": positions}; of embedded clips their list names minival."""
     train, test = whole["train"], whole["test"]
-    if data.further_images or (data.split and not of_list):
-        raise InputError(
-            "no further clips are held out, and Kinetics is not parted into blocks (the subsets of "
-            "moving-fashion are blocks): leave data.split and data.further_images as they are"
-        )
+    if data.further_images:
+        raise InputError("no further clips are held out of a clip set; leave further_images at 0")
     if of_list:
         minival, _ = splits.by_list(train, train.files[0].parents[2] / splits.LIST)
     else:
-        needed = data.minival_images + (data.train_images or 1)
+        taken = data.subset + 1 if data.split == "blocks" else 1  # as many as come before, and it
+        needed = data.minival_images + (taken * data.train_images or 1)
         if len(train) < needed:
             raise InputError(
                 f"{len(train):,} training clips are too few: this scale needs {needed:,}, of which "
@@ -163,7 +161,9 @@ def split(whole: dict[str, Clips], data: Data, of_list: bool) -> dict[str, np.nd
             )
         minival = splits.balanced(train, data.minival_images, "minival", halves=True)
     rest = np.setdiff1d(np.arange(len(train)), minival)
-    if data.train_images and not of_list:
+    if data.split == "blocks" and not of_list:
+        rest, _ = splits.by_blocks(train, rest, data)
+    elif data.train_images and not of_list:
         salt = f"train-{data.subset}"
         rest = rest[splits.balanced(train.take(rest), data.train_images, salt)]
     tested = np.arange(len(test))

@@ -1,9 +1,12 @@
 """Which frames, which part of them: held to cases computed by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from pictures import seeded
 
+from rslib.config import Recipe, evolve
 from rslib.data.clips.crops import (
     Show,
     corners,
@@ -15,6 +18,14 @@ from rslib.data.clips.crops import (
 )
 
 PAPER = Show()
+
+
+def test_a_recipe_says_how_clips_are_shown():
+    fields = {"frames": 32, "test_resolution": 256}
+    data = evolve(Recipe(), {f"data.{name}": value for name, value in fields.items()}).data
+    assert Show.of(data) == Show(test_side=256)
+    assert Show.of(data).short_side == PAPER.short_side == 256
+    assert Show.of(replace(data, test_resolution=0)).short_side == 224
 
 
 def test_a_clip_is_every_second_frame_and_a_short_video_is_repeated():

@@ -30,9 +30,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def opened(cache):
-    return clips.open_clips(
-        EMBEDDED, clips.source("moving-fashion"), SHOW, cache, lambda line: None
-    )
+    return clips.open_clips(EMBEDDED, clips.source("clips"), SHOW, cache, lambda line: None)
 
 
 def test_the_embedded_set_is_what_its_list_says(opened):
@@ -52,10 +50,10 @@ def test_its_identity_is_the_list_and_not_the_bytes(opened, cache):
     for file in opened.train.files:
         file.write_bytes(file.read_bytes() + b"\0\0\0\x08free")
     said = []
-    again = clips.open_clips(EMBEDDED, clips.source("moving-fashion"), SHOW, cache, said.append)
+    again = clips.open_clips(EMBEDDED, clips.source("clips"), SHOW, cache, said.append)
     assert again.manifest == opened.manifest and said == []
     other = evolve(Recipe(data=EMBEDDED), {"data.subset": 3}).data
-    moved = clips.open_clips(other, clips.source("moving-fashion"), SHOW, cache, lambda line: None)
+    moved = clips.open_clips(other, clips.source("clips"), SHOW, cache, lambda line: None)
     assert moved.manifest["sha256"] != opened.manifest["sha256"]
     assert moved.manifest["held_out"] == opened.manifest["held_out"]
     assert moved.test.names == opened.test.names
@@ -84,7 +82,7 @@ def test_what_is_damaged_in_the_cache_is_named(tmp_path, opened):
 
 
 def test_a_subset_that_is_not_there_and_too_few_clips(tmp_path):
-    found = clips.source("moving-fashion")
+    found = clips.source("clips")
     for fields, told in (({"subset": 9}, "subset 9"), ({"test_images": 3}, "8 to 20,000")):
         with pytest.raises(InputError, match=told):
             clips.open_clips(data(**fields), found, SHOW, tmp_path)
@@ -100,7 +98,7 @@ def kinetics(tmp_path):
 
 
 def opened_at(root, report=print, show=SHOW, **fields):
-    found = clips.source("kinetics400", str(root), lambda line: None)
+    found = clips.source("kinetics-400", str(root), lambda line: None)
     assert found.available == 8
     return clips.open_clips(data(**fields), found, show, root.parent / "cache", report)
 
@@ -124,7 +122,7 @@ def test_kinetics_is_split_by_class(kinetics):
     json.dumps(found.manifest)
     for fields, told in (
         ({"minival_images": 8}, "too few"),
-        ({"split": "blocks"}, "not parted into blocks"),
+        ({"train_images": 4, "split": "blocks", "subset": 2}, "needs 12"),
         ({"further_images": 2}, "no further clips"),
     ):
         with pytest.raises(InputError, match=told):
@@ -162,10 +160,15 @@ def test_a_subset_of_kinetics(kinetics):
     assert sorted(chosen[0].train.labels) == [0, 1, 2, 3]
     assert chosen[0].train.names == chosen[1].train.names != chosen[2].train.names
     assert chosen[0].test.names == chosen[2].test.names and len(chosen[0].test) == 2
+    blocks = [
+        opened_at(kinetics, train_images=4, subset=subset, split="blocks").train.names
+        for subset in (0, 1)
+    ]
+    assert len({*blocks[0], *blocks[1]}) == 8
 
 
 def test_names_that_are_none():
-    with pytest.raises(InputError, match=r"no clips called 'kinetics'; did you mean 'kinetics400'"):
+    with pytest.raises(InputError, match=r"called 'kinetics'; did you mean 'kinetics-400'"):
         clips.source("kinetics")
 
 
