@@ -16,15 +16,15 @@
 # %% [markdown]
 # # Data
 #
-# Which images a network can be trained on here, where to get them, how to look at them first, and
+# This page shows which images a network can be trained on, where to get them, how to check them, and
 # what training does to them.
 
 # %% [markdown]
 # | this page | |
 # |---|---|
 # | shows | the embedded images and eight photographs; needs no download |
-# | needs | half a minute on any machine |
-# | your images | `papermill notebooks/data.ipynb out.ipynb -p dataset folder -p data_dir /path/to/images`: checked, and shown in place of the photographs |
+# | takes | half a minute on any machine |
+# | your images | `papermill notebooks/data.ipynb out.ipynb -p dataset folder -p data_dir /path/to/images` checks them, and shows them in place of the photographs |
 
 # %% tags=["parameters"]
 dataset: str = ""  # folder, cifar10, cifar100 or imagenet; empty for eight photographs
@@ -68,22 +68,22 @@ set_matplotlib_formats("jpeg", bbox_inches=None, pil_kwargs={"quality": 80})
 # | fashion-mnist | grey clothes of 28 px in 10 classes {cite:p}`xiao2017fashion`; embedded | 4,000 of 60,000 + 10,000 |
 # | cifar10, cifar100 | animals and things of 32 px in 10 or 100 classes {cite:p}`krizhevsky2009learning` | 50,000 + 10,000 |
 # | imagenet | photographs, often 500 × 375 px, in 1,000 classes; ILSVRC 2012 {cite:p}`russakovsky2015imagenet` | 1,281,167 + 50,000 |
-# | folder | your own, of any size, in 2 classes or more | 3,000 at `laptop` + any |
+# | folder | your own images, of any size, in 2 classes or more | 3,000 at `laptop` + any |
 #
-# Where to get them, and on what terms:
+# Sources and terms:
 #
-# - **Fashion-MNIST** needs nothing: it is in the repository, 6 MB, under the MIT licence. [The whole
-#   set](https://github.com/zalandoresearch/fashion-mnist) is not needed here.
-# - **CIFAR** is at [its authors' page](https://www.cs.toronto.edu/~kriz/cifar.html), two archives of about
-#   170 MB ("python version"). The page names no licence; it asks to cite the authors' report.
+# - **Fashion-MNIST** needs no download. A part of it is in the repository, 6 MB, under the MIT licence. [The whole
+#   set](https://github.com/zalandoresearch/fashion-mnist) is not needed.
+# - **CIFAR** is on [its authors' page](https://www.cs.toronto.edu/~kriz/cifar.html) as two archives of about
+#   170 MB ("python version"). The page names no licence; it asks you to cite the authors' report.
 # - **ImageNet** is at [image-net.org](https://image-net.org/download.php), for non-commercial research and
-#   education alone: one registers, agrees to the terms, and gets three archives of ILSVRC 2012, of
+#   education only. Register, agree to the terms, and download three archives of ILSVRC 2012, of
 #   138 GB, 6.3 GB and 2.5 MB. A copy from elsewhere is under the same terms. No other images give the
 #   paper's numbers.
 #
-# These are the MD5s of the published archives, as torchvision has them and `md5sum -c` reads them.
-# `rslib` opens CIFAR only where they are right. ImageNet's archives are unpacked by hand, so compare
-# them by hand.
+# These are the MD5 sums of the published archives, from torchvision, in the format of `md5sum -c`.
+# `rslib` opens CIFAR only if they match. You unpack ImageNet's archives yourself, so compare
+# their sums yourself.
 
 # %% tags=["hide-input"]
 for reader in cifar.READERS.values():
@@ -92,24 +92,27 @@ for archive, md5 in ARCHIVE_META.values():
     print(f"{md5}  {archive}")
 
 # %% [markdown]
-# ## How to lay it out
+# ## Layouts
 #
 # | dataset | in `data_dir` |
 # |---|---|
 # | folder | `train/<class>/*` and `val/<class>/*`, or `test/`; or the tars below |
-# | cifar10, cifar100 | the published `.tar.gz`, or what is in it |
+# | cifar10, cifar100 | the published `.tar.gz`, or its contents |
 # | imagenet | one of the four layouts below |
 #
 # ImageNet's classes are in the order of their wnids (`n01440764` …) in all four:
 #
 # 1. **folders**: `train/<wnid>/*` and `val/<wnid>/*`;
-# 2. **flat validation**: `train/<wnid>/*`, and the 50,000 files of `val/` (or `validation/`, `valid/`) as they come out of their archive,
-#    with `ILSVRC2012_devkit_t12.tar.gz`, which has their classes, beside it;
-# 3. **TFRecord shards**: `train-00000-of-01024` …, `validation-00000-of-00128` …, in the keys of Google's
-#    scripts or of TFDS; read without TensorFlow;
+# 2. **flat validation**: `train/<wnid>/*`, and the 50,000 files of `val/` (or `validation/`, `valid/`) as in their archive,
+#    next to `ILSVRC2012_devkit_t12.tar.gz`, which has their classes;
+# 3. **TFRecord shards**: `train-00000-of-01024` …, `validation-00000-of-00128` …, with the keys of Google's
+#    scripts or of TFDS (reading them needs no TensorFlow);
 # 4. **tars** of smaller JPEGs, as `python -m rslib data build` writes them.
 #
-# From the archives to the second:
+# In the layout of `folder`, the test images may be in `test/`, `val/`, `validation/` or `valid/`, in capitals too. If
+# there are several, the first one in this order that has the classes of `train/` is used, and a line states which.
+#
+# These commands make layout 2 from the archives:
 #
 # ```bash
 # mkdir train val
@@ -119,47 +122,68 @@ for archive, md5 in ARCHIVE_META.values():
 # python -m rslib data check imagenet .
 # ```
 #
-# `RSLIB_DATA` names the folder of ImageNet or CIFAR once for all commands; `-p data_dir`, or
-# `--data-dir`, any folder for one.
+# The variable `RSLIB_DATA` names the folder of ImageNet or CIFAR for all commands. `-p data_dir` or
+# `--data-dir` names any folder for one command.
 
 # %% [markdown]
-# ## What is read, passed over, refused
+# ## What is read, skipped or refused
 #
-# Whatever is passed over is told in one line for each part, before training too; what is refused, in one
-# line that names it and the remedy.
+# Every file is decoded once before training. One line per part counts the skipped files, also before training. An
+# error names what is refused, and the remedy.
 #
-# | what lies there | what becomes of it |
+# | what is in the folder | what happens |
 # |---|---|
-# | `.jpg` `.jpeg` `.jpe` `.jfif` `.jif` `.png` `.bmp` `.webp` `.tif` `.tiff` `.ppm` `.pgm`, in any case | read; what it is, its first bytes say |
-# | other suffixes, or none; files beside the class folders; links to folders | passed over |
-# | hidden files and folders; `@eaDir`, `#recycle`, `lost+found`, `__MACOSX` and others that systems keep | passed over, and never a class |
-# | folders that are called as images are, `a.jpg/` | passed over |
-# | named pipes, sockets, devices, links to nowhere | never opened; count as unreadable |
-# | half files, pages of HTML, Git LFS pointers, more pixels than Pillow's limit, 16-bit grey PNGs (convert them to 8 bits) | unreadable: left out, and refused where they are more than one in a thousand |
-# | `test/`, `val/`, `validation/`, `valid/`, in any case | tested on is the first that has the classes of `train/` |
-# | class names in two forms of Unicode | one class; refused where both lie in one part |
-# | classes in one part alone, or without an image | refused |
+# | `.jpg` `.jpeg` `.jpe` `.jfif` `.jif` `.png` `.bmp` `.webp` `.tif` `.tiff` `.ppm` `.pgm`, in any case | read; the first bytes determine the format |
+# | other suffixes, or none; files next to the class folders; links to folders | skipped |
+# | hidden files and folders; `@eaDir`, `#recycle`, `lost+found`, `__MACOSX` and other system folders | skipped, and never a class |
+# | folders with the name of an image, `a.jpg/` | skipped |
+# | named pipes, sockets, devices, links to nowhere | never opened; counted as unreadable |
+# | half files, pages of HTML, Git LFS pointers, more pixels than Pillow's limit, 16-bit grey PNGs (convert them to 8 bits) | unreadable: left out; refused if they are more than one in a thousand |
+# | class names in two forms of Unicode | one class; refused if both are in one part |
+# | classes in one part only, or without an image | refused |
 # | a class with less than an even share for minival | gives half of its images, rounded down |
-# | the same image to train on and to test on | told, and kept |
+# | the same image in the training and test images | reported, and kept |
 # | tars: members of the suffixes above, `.cls`, `.txt`; folders and `./` before names | read |
-# | tars: `._*`, hidden and other members; labels without an image | passed over |
+# | tars: `._*`, hidden and other members; labels without an image | skipped |
 # | tars: absolute names, `..`, links, devices, holes | the tar is refused |
-# | ImageNet with more than one image in a thousand missing | told, and refused by `data check` and where all is asked for |
+# | ImageNet with more than one image in a thousand missing | reported; refused by `data check`, and if a run needs all images |
 
 # %% [markdown]
-# ## Look at it first
+# ## Check the data
 #
-# `python -m rslib data check DATASET DATA_DIR` decodes what is there and says what it found. Here it is
-# for the embedded images:
+# Three commands look at data without training:
+#
+# ```bash
+# python -m rslib data check folder /path/to/images
+# python -m rslib data bench folder /path/to/images --side 160
+# python -m rslib data build imagenet /data/imagenet --to /data/256 --side 256
+# ```
+#
+# `data check` counts images and classes, and decodes all of them (with `--sample 1000`, fewer). It names the
+# unreadable ones, and counts the odd ones: other colours, a file type that differs from its name, EXIF that
+# is damaged or asks for a rotation. It reports what is skipped: hidden files, links to folders, and suffixes such as
+# `.gif`. It compares shards with their checksums, and the number of images of ImageNet with the published number.
+#
+# `data bench` measures how many images per second one core reads, decodes and augments, and all loader processes
+# together. If this is less than the GPU takes, the GPU waits.
+#
+# `data build` writes the images again as tars of smaller JPEGs, for `-p data_dir /data/256`. It decodes all images
+# first. Unreadable ones are named and left out; if they are more than one in a thousand, the command refuses before it
+# writes anything. If it is stopped, run the same command again to resume. When it is complete, the same command
+# rewrites only the tars whose SHA-256 has changed. Tars keep the names of the images, so minival is the same
+# if names decide it, and `minival.txt` is copied. Tars of ImageNet are found through `RSLIB_DATA` and count as
+# ImageNet. Results, and the line above each table, then state the resolution and quality of the JPEGs.
+#
+# This is the output of `data check` for the embedded images:
 
 # %%
 listing = images.source("fashion-mnist")
 unreadable = survey.survey(listing)
 
 # %% [markdown]
-# And for a folder. It is made of [eight photographs](https://scikit-image.org/docs/stable/api/skimage.data.html)
-# that scikit-image ships, all in the public domain or CC0, and four more that were spoilt on purpose:
-# printer's colours (CMYK), a PNG under a wrong name, a camera held sideways, and half a file.
+# The next output is for a folder of [eight photographs](https://scikit-image.org/docs/stable/api/skimage.data.html)
+# from scikit-image, all in the public domain or CC0, and four files that were damaged on purpose:
+# printer's colours (CMYK), a PNG with a wrong name, a photograph taken sideways, and half a file.
 # ImageNet has files of the first two kinds, and grey ones (L).
 
 # %% tags=["hide-input"]
@@ -184,10 +208,10 @@ _ = (colour / "half.jpg").write_bytes((colour / "coffee.jpg").read_bytes()[:20_0
 unreadable = survey.survey(images.source("folder", made.name))
 
 # %% [markdown]
-# CMYK, grey, palettes and transparency become RGB, and a file is what its content says, not its name. A
-# turn that EXIF asks for is counted and not made: TensorFlow, by which the paper's images were
-# read, makes none. What can not be read is named; training leaves it out, and refuses to begin where
-# it is more than one image in a thousand. Of shards the checksums are compared too.
+# CMYK, grey, palettes and transparency become RGB. The content of a file determines its type, not its name.
+# EXIF rotations are counted but not applied, because TensorFlow, which read the paper's images, applies none.
+# Unreadable files are named. Training leaves them out, and refuses to begin if they are more than one image in a
+# thousand.
 
 # %% tags=["hide-input"]
 if asked.dataset:
@@ -195,23 +219,26 @@ if asked.dataset:
     unreadable = survey.survey(own, asked.sample)
 
 # %% [markdown]
-# ## What is trained on, held out, and tested on
+# ## Training images, minival and test images
 #
-# Tables show the test images, which no choice was made by. What one may look at while training is
-# *minival*, held out of the training images. For ImageNet the paper takes the first 20 of 1,024 shards
-# of Google's scripts, 25,022 images:
+# Tables show the accuracy on test images, which are never used to make a choice. *Minival* is held out of the
+# training images, for looking at while training. For ImageNet, the paper's minival is the first 20 of 1,024 shards
+# of Google's scripts, 25,022 images. `rslib` takes
 #
-# - where ImageNet lies in 1,024 shards, so does `rslib`;
-# - where a list of their file names, `minival.txt`, is in the folder, it takes these;
-# - else it takes as many, balanced over the classes, by a hash of their names: always the same of the
-#   same files, but not the paper's, and other ones where another layout names the images otherwise.
+# - the first 20 shards, if ImageNet is stored in 1,024 shards. TFDS's shards hold other images, and results then
+#   say "(TFDS)";
+# - otherwise the images in `minival.txt`, if this file is in the folder. It has one file name per line; lines that
+#   begin with `#` are skipped;
+# - otherwise the same number of images, balanced over the classes and chosen by a hash of their names. The same files
+#   always give the same images. They are not the paper's, and they differ between layouts with different file names.
 #
-# Shards that were written in the order of classes have about the first 20 classes in their first 20
-# files. With these held out, nothing would be left to learn of those classes, and nothing to look at
-# of the other 980. So shards whose first 20 lack more than a tenth of the classes are refused.
+# Every result states which rule was used. Shards that were written in the order of classes have about the first 20
+# classes in their first 20 files. If these were held out, no images of those classes would be left for training, and
+# minival would have none of the other 980. Therefore shards are refused if the first 20 lack more than a tenth of
+# the classes.
 #
-# The embedded images at the scale `laptop`. The hash covers the content of every image that takes part,
-# and is written into each result:
+# This is the split of the embedded images at the scale `laptop`. The hash covers the content of every image that is
+# used, and is written into each result:
 
 # %%
 recipe = at_scale(TABLE_1.row("weight-decay"), "laptop").recipe
@@ -221,20 +248,18 @@ for name, what in images.open_images(recipe.data, listing).manifest.items():
 # %% [markdown]
 # ## What the embedded images can show
 #
-# They let everything be run anywhere, and show in which *direction* a change goes where few images are
-# seen often. They give none of the paper's numbers, and hardly ask
-# some of its questions:
+# With the embedded images, everything runs anywhere. They show the *direction* of a change when a network sees few
+# images many times. They give none of the paper's numbers, and some of its questions hardly apply to them:
 #
-# - Clothes in grey, upright and in the middle: there is little that crops or turns could teach, and
-#   nothing for Color to do.
-# - 4,000 images to train on, of which a run takes 1,000 or 2,000.
-# - They end at 28 pixels. A larger input would show the same pixels again, so scaling the resolution,
+# - They are grey clothes, upright and centred. Crops and rotations can teach little, and Color has no effect.
+# - There are 4,000 training images, of which a run uses 1,000 or 2,000.
+# - They have 28 pixels. A larger input would show the same pixels again, so scaling the resolution,
 #   one of the paper's two ways to scale, cannot be tested on them.
 #
-# What was changed to be able to use them stands in [deviations](../book/deviations.md) and
-# [scales](../book/method.md#scales).
+# [Deviations](../book/deviations.md) and [scales](../book/method.md#scales) list the changes that were made for
+# them.
 #
-# One image of each class, and below it the same one after the two operations of RandAugment, at
+# The figure shows one image of each class, and below it the same image after two operations of RandAugment, at
 # the magnitude of that scale:
 
 # %% mystnb={"image": {"alt": "Twenty small grey pictures of clothes in pairs: one of each of the ten classes of Fashion-MNIST, and below each the same one turned, shifted, inverted, cut, or made brighter.", "classes": "dark-light"}}
@@ -253,13 +278,12 @@ _ = sheets.sheet(lines)
 # %% [markdown]
 # ## RandAugment, one operation at a time
 #
-# Each training image goes through two of sixteen operations, drawn again each time
-# {cite:p}`cubuk2020randaugment`. How much each does is one number, the magnitude M. The paper
-# takes 10 for images of 160 pixels and 15 for all above (Table 8); elsewhere in the paper 20
-# occurs too, see [C18](../book/deviations.md#c18-magnitude-of-randaugment). Here are all sixteen on
-# photographs of 160 pixels: first the photograph as evaluation shows it, under the name of
-# the operation, then the operation at 5, 10, 15 and 20. What chance decides is
-# held fixed: turns and shifts have one sign, the square of Cutout one place.
+# Each training image goes through two of sixteen operations, which are drawn again each time
+# {cite:p}`cubuk2020randaugment`. One number, the magnitude M, sets the strength of all operations. The paper
+# uses 10 for images of 160 pixels and 15 above (Table 8); it also uses 20 elsewhere, see
+# [C18](../book/deviations.md#c18-magnitude-of-randaugment). The figures show all sixteen operations on
+# photographs of 160 pixels. Each line has the photograph as in evaluation, then the operation at magnitudes
+# 5, 10, 15 and 20. Random choices are fixed: rotations and shifts have one sign, and Cutout's square has one place.
 
 # %% tags=["hide-input"]
 if asked.dataset:
@@ -286,9 +310,9 @@ def rows(names, photo):
 
 
 # %% [markdown]
-# **Six replace values**: each value of a pixel becomes another one, the same everywhere. AutoContrast,
-# Equalize and Invert know no magnitude. Posterize keeps *more* bits as M grows, and Solarize inverts
-# fewer values. In the authors' code Solarize's threshold wraps around instead, see
+# **Six operations replace values**: each pixel value becomes another one, by the same rule everywhere. AutoContrast,
+# Equalize and Invert do not depend on the magnitude. As M grows, Posterize keeps *more* bits, and Solarize inverts
+# fewer values. In the authors' code, Solarize's threshold wraps around instead, see
 # [C13](../book/deviations.md#c13-threshold-of-solarize).
 
 # %% mystnb={"image": {"alt": "Six lines of five photographs of a cup of coffee. AutoContrast, Equalize and Invert look alike at all magnitudes. Posterize has few colours at 5 and is unchanged at 20; Solarize is inverted in its bright parts at 5 and unchanged from 10 on; SolarizeAdd has dark parts made brighter, more with each magnitude.", "classes": "dark-light"}} tags=["remove-input"]
@@ -296,25 +320,25 @@ VALUES = ["AutoContrast", "Equalize", "Invert", "Posterize", "Solarize", "Solari
 _ = sheets.sheet(rows(VALUES, photos[3]))
 
 # %% [markdown]
-# **Four strengthen**, by the factor 0.1 + 0.18 M. At 5 it is 1, which leaves the image as it is; so at
-# the paper's magnitudes colour, contrast, brightness and sharpness are always raised, never lowered.
+# **Four operations strengthen** a property by the factor 0.1 + 0.18 M. At M = 5 the factor is 1, which does not change
+# the image. At the paper's magnitudes, colour, contrast, brightness and sharpness are always raised, never lowered.
 
 # %% mystnb={"image": {"alt": "Four lines of five photographs of an astronaut in orange. At 5 all are unchanged; from 10 to 20 Color makes colours garish, Contrast leaves black, white and pure colours, Brightness washes out nearly everything, Sharpness exaggerates edges and grain.", "classes": "dark-light"}} tags=["remove-input"]
 STRENGTH = ["Color", "Contrast", "Brightness", "Sharpness"]
 _ = sheets.sheet(rows(STRENGTH, photos[0]))
 
 # %% [markdown]
-# **Six move or cover**, and fill with grey. Rotate turns by 3 M degrees. Translate shifts by 10 M pixels and
-# Cutout's square has sides of 8 M pixels *whatever the size of the image*: at 160 pixels and M = 10
-# a shift takes 100 of them away, at 256 pixels and M = 15 it takes 150. At 20 nothing is left here. Reduced
-# scales shrink these lengths with the image, see [C11](../book/deviations.md#c11-how-far-translate-shifts).
+# **Six operations move or cover** the image, and fill with grey. Rotate rotates by 3 M degrees. Translate shifts by
+# 10 M pixels, and the edges of Cutout's square have 8 M pixels, *whatever the size of the image*. At 160 pixels and
+# M = 10, a shift removes 100 of them; at 256 pixels and M = 15 it removes 150. At M = 20 nothing of these photographs
+# is left. Reduced scales shrink these lengths with the image, see [C11](../book/deviations.md#c11-how-far-translate-shifts).
 
 # %% mystnb={"image": {"alt": "Six lines of five photographs of a cat. Rotate and Shear turn and slant it more with each magnitude; TranslateX and TranslateY push it out to a strip and then out of sight; Cutout covers it with a growing grey square.", "classes": "dark-light"}} tags=["remove-input"]
 PLACE = ["Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY", "Cutout"]
 _ = sheets.sheet(rows(PLACE, photos[2]))
 
 # %% [markdown]
-# What was said of magnitudes, computed: by how much each operation changes a value of 0 … 255, in the
+# This table shows the effect of the magnitude: by how much each operation changes a value of 0 … 255, as the
 # mean over all pixels of the eight photographs.
 
 # %%
@@ -339,12 +363,12 @@ for magnitude in changes:
     print(f"nothing at {magnitude}:".ljust(21), *changes.index[changes[magnitude] == 0])
 
 # %% [markdown]
-# ## What a network is shown in training
+# ## What a network sees in training
 #
-# A random crop of at least 0.08 of the image, brought to the network's side; mirrored or not; then two
-# operations. This is the view that training reads, at the paper's M = 10 for 160 pixels. The first
-# line of each pair is without RandAugment. Chance has an address, (seed, epoch, image), so both lines have
-# the same crops, and every restart would.
+# Training takes a random crop of at least 0.08 of the image, resizes it to the network's resolution, mirrors it or
+# not, and applies two operations. The figure uses the training code itself, at the paper's M = 10 for 160 pixels. The
+# first line of each pair is without RandAugment. Every random choice depends only on (seed, epoch, image), so both
+# lines have the same crops, and a restart has them too.
 
 # %% mystnb={"image": {"alt": "Eight random crops of one photograph of an astronaut in two lines of four, some mirrored: a face, an arm, a helmet; below each the same crop after two random operations, such as inverted, slanted, or shifted so that grey shows.", "classes": "dark-light"}}
 data = Data(resolution=SIDE)
@@ -357,12 +381,12 @@ for seeds in (range(1, 5), range(5, 9)):
 _ = sheets.sheet(lines)
 
 # %% [markdown]
-# ## What it is shown in evaluation
+# ## What a network sees in evaluation
 #
-# The authors take the centre square of 0.875 of the shorter side, of every image whatever its size. Only
-# the embedded images and CIFAR, which are stored at a network's size, are shown whole at that size. timm, for its weights of ResNet-RS,
-# takes 0.91, 0.94 or all of it, by depth. The whole image stands before them; `python -m rslib
-# evaluate` has both, because numbers belong to their crop.
+# The authors use the centre square of 0.875 of the shorter side of every image, whatever its size. Only
+# the embedded images and CIFAR, which are stored at a network's resolution, are not cropped at that resolution. For
+# its weights of ResNet-RS, timm uses 0.91, 0.94 or all of the shorter side, by depth. Accuracies depend on the crop, so
+# `python -m rslib evaluate` offers both. Each line of the figure begins with the whole image.
 
 # %% mystnb={"image": {"alt": "Two lines of four: a whole photograph, then three square crops of its middle, each slightly wider than the one before: the authors' and timm's two.", "classes": "dark-light"}}
 lines = []
@@ -375,7 +399,7 @@ for k in (3, 0):
 _ = sheets.sheet(lines)
 
 # %% [markdown]
-# How much of the whole image these squares show:
+# This table shows how much of the whole image these squares contain:
 
 # %%
 seen = {}
@@ -391,16 +415,26 @@ display(pd.DataFrame(seen).T)
 # %% [markdown]
 # ## Run it yourself
 #
-# - `python -m rslib data check fashion-mnist`, or any other data set of the table above, with its folder.
-# - `python -m rslib data bench folder /path/to/images` says how many images a second there are to be had.
-# - `python -m rslib data build imagenet /data/imagenet --to /data/256 --side 256` writes smaller
-#   images once, where decoding is what training waits for.
-# - `-p dataset` and `-p data_dir` show this page with your own images.
+# - `python -m rslib data check fashion-mnist` needs no download.
+# - `papermill notebooks/data.ipynb out.ipynb -p dataset folder -p data_dir /path/to/images` shows this page with
+#   your own images.
+#
+# ## The first start on a large set
+#
+# The first start on ImageNet lists and decodes all 1.28 million images, which takes as long as an
+# epoch of decoding (`data bench` measures this). A later start takes about a second from shards, and about five
+# from folders, where the size and time of each file are read; from a cold disk it takes longer. Loader processes do
+# not copy the names and places of the images. `bench/start_up.py` measures all
+# of this, and `bench/README.md` has the results.
+#
+# What was found in a large set is remembered in `runs/`, by the names, sizes and times of its files, not
+# by their place. A refusal, or a file that could not be opened, is not remembered: the next start tries
+# again.
 #
 # ## Exercises
 #
-# 1. Two operations are drawn, with replacement. How often do both leave a photograph as it is, at M = 10?
-#    And at M = 20?
+# 1. Two operations are drawn, with replacement. How often do both leave a photograph unchanged at M = 10, and at
+#    M = 20?
 # 2. Which operations would not change the label of a digit, a traffic sign, an X-ray?
-# 3. `OPERATIONS["Solarize"](pixels, 15, wrap=True)` is the authors' code at M = 15. What does it do at 10 and
-#    at 20?
+# 3. `OPERATIONS["Solarize"](pixels, 15, wrap=True)` is the authors' code at M = 15. What does it do at M = 10 and
+#    at M = 20?
