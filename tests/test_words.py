@@ -1,4 +1,4 @@
-"""Idioms that must not return to the project's prose; code, tables of code and quotes are left out."""
+"""Idioms that must not return to the project's prose; code and quotes are left out."""
 
 import re
 
@@ -13,20 +13,18 @@ WORDS = {  # what a reader stumbles over: the better word
     r"\bstands? (in|on|here|there|below|above|before|beside)\b|\bas it stands\b": "is; has",
     r"\b(is|are) another\b(?! \w)": "differs",
     r"\bof (its|their|our) own(?= (in|and|at|on|for|with|that)\b|[.,;:)])": "separate",
-    r"(^|[.:;] )(Recorded|Needed|Counted|Corrected|Shown|Kept) (is|are|here|there)\b": "subject first",
-    r"\bnetwork's side\b|\bside \d+\b|\b(compare|larger|smaller|higher) sides?\b": "resolution",
+    r"(^|[.:;] )(Recorded|Needed|Counted|Shown|Kept) (is|are|here|there)\b": "subject first",
+    r"\bnetwork's side\b|\bside \d+\b|\b(compares?|larger|smaller|higher) sides?\b": "resolution",
     r"\bwhat it takes\b": "name it",
     r"\bg(o|oes|oing) on (where|with|after)\b|\b[Ss]top and go on\b": "resume",
     r"\b(is|are|was|were) told\b|\btold, and\b": "reported",
     r"\bpasse[sd] over\b(?! the)": "skip",
     r"\bmend(s|ed)?\b": "fix, correct",
     r"\bout of (shards|folders|photographs)\b": "from",
-    r"\blies? (beside|there|below|about)\b|\bwhat lies\b|\bit (lies|does not lie) in\b": "is stored",
+    r"\blies? (beside|there|below)\b|\bwhat lies\b|\bit (lies|does not lie) in\b": "is stored",
     r"\bbeside\b": "next to, with, in addition to",
     r"\bcan not\b": "cannot",
-    r"\b(seeds|runs|steps|images|files?|line|column) an? (row|second|machine|epoch|stage|task|command)\b": (
-        "per"
-    ),
+    r"\b(seeds|runs|steps|images|files?) an? (row|second|machine|epoch|stage|command)\b": "per",
     r"\bturned? round\b": "reversed",
     r"\bby its? (nature|self)\b": "itself; originally",
     r"(?<=\S): [^.:;()|\n]+\w: ": "one colon per sentence",
