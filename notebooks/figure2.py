@@ -146,6 +146,6 @@ Code(
 # 2. Why does a change of width alone not show whether FLOPs predict the error?
 #
 # :::{dropdown} Solution
-# Along one dimension every configuration has FLOPs of its own. Only networks of equal FLOPs and another
+# Along one dimension all configurations have different FLOPs. Only networks of equal FLOPs and another
 # width, depth or resolution can differ from each other; their spread is the fourth claim.
 # :::

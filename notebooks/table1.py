@@ -76,7 +76,7 @@ Markdown(in_blocks.answer(TABLE_1_BLOCKS, in_blocks_runs, CAVEAT))
 # ## What was measured
 #
 # The corners of the table, {90, 350 epochs} × {no, all regularization}, each trained in
-# [blocks](../book/blocks.md): every block has a training subset and a seed of its own, so that a
+# [blocks](../book/blocks.md): every block has a separate training subset and seed, so that a
 # verdict holds for more than one subset.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Top-1 of the four corners of Table 1, 90 and 350 epochs without and with all regularization: a thin line for each block, a thick one through the means. From 90 to 350 epochs the regularized line rises steeply and crosses the other one, which stays nearly level."}}
@@ -192,8 +192,8 @@ decays = [min(0.9999, (1 + step) / (10 + step)) for step in steps]
 _ = plot.schedules(rates, decays, per_epoch)
 
 # %% [markdown]
-# The average covers the BN statistics too. Every run keeps one, so "+ EMA of weights" needs no run of
-# its own: it is a second reading of the row above it. A check: a weight that jumps from 0 to 1 and
+# The average covers the BN statistics too. Every run keeps one, so "+ EMA of weights" needs no separate
+# run: it is a second reading of the row above it. A check: a weight that jumps from 0 to 1 and
 # keeps that value. After $t$ steps the average still lacks the product of the factors
 # $\tfrac{1 + s}{10 + s}$ of the steps $s \le t$.
 
@@ -332,7 +332,7 @@ display(
 # deviation pooled over all rows and p corrected for all fourteen claims; over other seeds again, by the
 # scatter of its own rows; over other test images. The intervals are for one claim alone, so all of them
 # may exclude zero where the corrected verdict is "inconclusive". Claims about overfitting are judged
-# only where the network can memorize its training images. A question mark stands where two runs a row,
+# only where the network can memorize its training images. A question mark stands where two runs per row,
 # as the paper has them, could not distinguish its effect from zero.
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Effect of each of the fourteen claims in points with its two intervals, one figure for each set of recorded runs. Marks right of zero agree with the paper's direction; filled circles are claims that held, crosses claims that turned round, hollow squares claims that stay undecided."}}
@@ -409,7 +409,7 @@ Markdown(
 #    distinguish such a step from zero?
 #
 # :::{dropdown} Solution
-# A step's 95 % interval is about ±1.3 points wide on CIFAR-10 with three seeds a row. It shrinks with
+# A step's 95 % interval is about ±1.3 points wide on CIFAR-10 with three seeds per row. It shrinks with
 # the square root of the number of runs, so ±0.2 takes (1.3 / 0.2)² ≈ 42 times as many: about 130 seeds,
 # and twice that to see it with a probability of 80 %.
 # :::

@@ -30,7 +30,10 @@ WORDS = {  # what a reader stumbles over: the better word
     r"(?<=\S): [^.:;()|\n]+\w: ": "one colon per sentence",
 }
 EDITED = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "book").glob("*.md"))]
-NOTEBOOKS = [ROOT / "notebooks" / f"{name}.py" for name in ("data", "figure3", "recipes", "table2")]
+NOTEBOOKS = [
+    ROOT / "notebooks" / f"{name}.py"
+    for name in ("data", "figure2", "figure3", "recipes", "table1", "table2")
+]
 
 
 def prose(file):
