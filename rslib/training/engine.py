@@ -22,6 +22,7 @@ from rslib.machine import has_bf16
 from rslib.training import checkpoint, compiling, optim
 from rslib.training.clock import Clock
 from rslib.training.ema import Ema
+from rslib.training.history import History
 from rslib.training.task import Batch, Loss, Task
 
 CHECK_EVERY = 50  # steps between checks of the loss: each one makes a GPU wait
@@ -126,6 +127,7 @@ class Run:
         self.start_step, self.progress = 0, Progress(compiled=None if may_compile else False)
         self.scores: dict = {}  # of the newest weights; the last epoch is always evaluated
         self._restore()  # before the loaders, which start at start_step
+        self.epochs_told = History(run_dir, self.start_step)
         self.loss: Loss | None = None  # chosen in the first step, which has a batch to time
         # float64 and on the device: adding to it neither rounds visibly nor makes a GPU wait
         self.loss_sum = torch.tensor(self.progress.loss_sum, dtype=torch.float64, device=device)
@@ -233,7 +235,9 @@ class Run:
                 for name, counts in both.items()
             }
             self.progress.history.append({"epoch": epoch, "loss": loss, **tops})
-        self.clock.line(step, self.rates[step - 1], loss, tops)
+        rate = self.rates[step - 1]
+        self.epochs_told.add({"epoch": epoch, "step": step, "rate": rate, "loss": loss, **tops})
+        self.clock.line(step, rate, loss, tops)
         self.pause(engine, due=epoch == self.optim.epochs or self.clock.worth_saving())
 
     @property
