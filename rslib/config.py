@@ -34,6 +34,7 @@ class Model:
     se_ratio: float = 0.0  # 0: no Squeeze-and-Excitation; the paper's is 0.25
     stem_stride: int = 4  # EfficientNet's is 2; half of it keeps twice the side for small images
     zero_gamma: bool = True  # last BN of each block starts at 0 (authors' TF1 code)
+    start: str = ""  # digest of the weights that training begins with; "": random ones
 
     def __str__(self) -> str:
         named = f"{'3D ' if self.family == 'resnet3d' else ''}ResNet-{self.depth}"
@@ -54,6 +55,7 @@ class Data:
     subset: int = 0  # another number draws another training subset of the same size
     split: str = ""  # "blocks": subsets share no image, see rslib.data.splits.by_blocks
     further_images: int = 0  # of "blocks": training images that no subset holds, to test on
+    balance: str = ""  # "sampling": classes are drawn equally often; "weights": weigh as much
     crop_area: float = 0.08  # smallest area of the random resized crop
     pixel_reference: int = 0  # RandAugment's pixel lengths scale below this side; 0: absolute
     frames: int = 0  # of a clip; 0: single images, to which the fields below say nothing
@@ -200,6 +202,9 @@ MOST = {  # of what is counted: nobody means more
     "threads": CROWD,
     "workers": CROWD,
     "sample": 1_000_000_000,
+    "batch": 65_536,
+    "seed": 2**31 - 1,
+    "top": 1_000_000,
     "resolution": 8192,
     "side": 8192,
 }

@@ -47,12 +47,26 @@ def decode(item):
                 raise ValueError(f"{pixels:,} pixels are over the limit")
             return decode_jpeg(content)
         with Image.open(io.BytesIO(content)) as image:
+            if image.mode.startswith("I;16"):
+                return of_16_bits(np.array(image))
             if image.mode[0] in "IF":
                 raise ValueError(
-                    f"{image.format} of 16 bits a channel or more, mode {image.mode}: convert it "
+                    f"{image.format} of more than 16 bits a channel, mode {image.mode}: convert it "
                     "to 8 bits"
                 )
             return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+def of_16_bits(grey):
+    """uint16 (H, W) -> uint8 (3, H, W): the higher byte, 0 … 65535 to 0 … 255, as Pillow does with
+    colour images of 16 bits, and OpenCV and TensorFlow with all."""
+    if grey.max(initial=0) < 256:
+        raise ValueError(
+            f"16 bits a channel, but no value above {grey.max(initial=0)}: all black; stretch it "
+            "to 0 … 65535, or save it with 8 bits"
+        )
+    high = torch.from_numpy((grey >> 8).astype(np.uint8))
+    return high[..., None].expand(-1, -1, 3).contiguous().permute(2, 0, 1)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -13,7 +14,7 @@ from rslib.data.randomness import generator
 
 @dataclass(frozen=True)
 class TrainView(Dataset):
-    """Training images as the network sees them, addressed by (run seed, epoch, index)."""
+    """Training images as the network sees them, by address: the run's seed first, an index last."""
 
     images: Images
     data: Data
@@ -79,10 +80,39 @@ class Schedule:
     def __iter__(self):
         for epoch in range(self.start_step // self.steps_per_epoch, self.epochs):
             # index −1 is no image: the address of the epoch's own shuffle
-            order = torch.randperm(self.images, generator=generator(self.seed, epoch, -1)).tolist()
+            order = self.order(generator(self.seed, epoch, -1)).tolist()
             first = max(0, self.start_step - epoch * self.steps_per_epoch) * self.batch_size
             for i in range(first, self.steps_per_epoch * self.batch_size, self.micro_batch):
-                yield [(self.seed, epoch, k) for k in order[i : i + self.micro_batch]]
+                yield [
+                    self.address(epoch, place, order[place])
+                    for place in range(i, i + self.micro_batch)
+                ]
+
+    def order(self, random):
+        """Which images an epoch shows, one after the other: int64 (images,)."""
+        return torch.randperm(self.images, generator=random)
+
+    def address(self, epoch, place, index):
+        return self.seed, epoch, index
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balanced(Schedule):
+    """Every class is equally likely at every place of an epoch; images are drawn with replacement.
+
+    labels: int64 (images,). The place is part of the address, so that an image which comes twice is
+    augmented twice.
+    """
+
+    labels: np.ndarray
+
+    def order(self, random):
+        sizes = np.bincount(self.labels)
+        chances = torch.from_numpy(1 / sizes[self.labels])
+        return torch.multinomial(chances, self.images, replacement=True, generator=random)
+
+    def address(self, epoch, place, index):
+        return self.seed, epoch, place, index
 
 
 @dataclass(frozen=True)
@@ -125,7 +155,11 @@ def train_batches(image_set, recipe, *, seed, start_step=0, workers=0, device=No
             solarize_wrap=r.solarize_wrap,
             contrast_count=r.contrast_count,
         )
-    schedule = Schedule(len(image_set.train), o.batch_size, micro_batch, o.epochs, seed, start_step)
+    shape = len(image_set.train), o.batch_size, micro_batch, o.epochs, seed, start_step
+    if data.balance == "sampling":
+        schedule = Balanced(*shape, labels=image_set.train.labels)
+    else:
+        schedule = Schedule(*shape)
     there = device is not None and randaugment is not None
     view = TrainView(image_set.train, data, randaugment, later=there)
     loader = DataLoader(

@@ -98,6 +98,7 @@ SCALES = {
     "paper": None,  # exactly as published
 }
 NAMES = tuple(SCALES)
+OWN = "own"  # of runs on one's own images: no study, and nothing is scaled
 LOOKED_AT = 7  # block k trains on subset 7 + k: earlier ones have been looked at
 BLOCKS = {
     "smoke": replace(SCALES["smoke"], split="blocks", further_images=200),
@@ -147,7 +148,7 @@ def _by_hand(reduced, size):
 
 def own_epochs(scale: str) -> int:
     """Length of a scale's long schedule."""
-    size = SCALES[scale]
+    size = None if scale == OWN else SCALES[scale]
     return size.epochs if size else PAPER_EPOCHS
 
 

@@ -1,11 +1,12 @@
 """Image classification: labelled images to top-1."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -24,13 +25,17 @@ STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 @dataclass(frozen=True)
 class Classify:
-    """See `rslib.tasks.Task`. device: a GPU, which then augments the batches; `train_batches`."""
+    """See `rslib.tasks.Task`. device: a GPU, which then augments the batches; `train_batches`.
+
+    start: tensors by name that a new network gets in place of random ones; it keeps the others.
+    """
 
     PAPERS_DATA: ClassVar[str] = "ImageNet"
     recipe: Recipe
     image_set: ImageSet
     workers: int = 0
     device: torch.device | None = None
+    start: Mapping[str, torch.Tensor] | None = None
 
     @staticmethod
     def papers_data(dataset: str, data_dir: str) -> Path | None:
@@ -75,7 +80,10 @@ class Classify:
         )
 
     def build(self):
-        return models.build(self.recipe, num_classes=len(self.image_set.classes))
+        network = models.build(self.recipe, num_classes=len(self.image_set.classes))
+        if self.start is not None:
+            network.load_state_dict({**network.state_dict(), **self.start})
+        return network
 
     def loaders(self, seed, start_step=0):
         """(training batches from ``start_step`` on, {split: evaluation batches})."""
@@ -90,8 +98,9 @@ class Classify:
         splits = {
             "minival": self.image_set.minival,
             "train": self._clean_train(),
-            "test": self.image_set.test,
         }
+        if len(self.image_set.test):
+            splits["test"] = self.image_set.test
         if self.image_set.further is not None:
             splits["further"] = self.image_set.further
         evaluations = {
@@ -103,8 +112,12 @@ class Classify:
     def loss(self, model, batch):
         """Mean softmax cross-entropy with label smoothing, in float32."""
         images, labels = batch
-        smoothing = self.recipe.regularization.label_smoothing
-        return cross_entropy(model(normalise(images)).float(), labels, label_smoothing=smoothing)
+        return cross_entropy(
+            model(normalise(images)).float(),
+            labels,
+            weight=self._class_weights,
+            label_smoothing=self.recipe.regularization.label_smoothing,
+        )
 
     def predict(self, model, batch):
         images, labels = batch
@@ -112,6 +125,20 @@ class Classify:
 
     def metrics(self, output_transform=lambda output: output):
         return {"top1": Correct(output_transform)}
+
+    @cached_property  # on the device once: a copy in every step would make it wait
+    def _class_weights(self):
+        """float32 (classes,), in proportion to 1 / training images; None where all weigh the same.
+
+        The mean over training images is 1. A class without any has weight 0.
+        """
+        if self.recipe.data.balance != "weights":
+            return None
+        labels = self.image_set.train.labels
+        sizes = np.bincount(labels, minlength=len(self.image_set.classes))
+        there = sizes > 0
+        weights = np.where(there, len(labels) / (there.sum() * np.maximum(sizes, 1)), 0)
+        return torch.tensor(weights, dtype=torch.float32, device=self.device)
 
     def _clean_train(self):
         """Training images as evaluation shows them: as many as minival, evenly spread."""

@@ -7,11 +7,14 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from pictures import picture, to_pillow
 from PIL import Image
+from torchvision.transforms.v2.functional import to_dtype
 
 from rslib.config import InputError, Recipe, evolve
 from rslib.data import check, images, survey
+from rslib.data.check import decode
 from rslib.data.formats.columns import Slice
 
 
@@ -114,8 +117,8 @@ def holding(content):
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (deep("u2"), "PNG of 16 bits a channel or more, mode I;16: convert it to 8 bits"),
-        (deep("f4"), "TIFF of 16 bits a channel or more, mode F: convert it to 8 bits"),
+        (deep("u2"), "16 bits a channel, but no value above 3: all black"),
+        (deep("f4"), "TIFF of more than 16 bits a channel, mode F: convert it to 8 bits"),
         (huge, "900000000 pixels.*limit"),
         (
             holding(b"version https://git-lfs.github.com/spec/v1\n"),
@@ -147,3 +150,11 @@ def test_files_of_one_reason_are_told_together(tree):
     with pytest.raises(InputError) as caught:
         images.open_images(data, images.folder(tree), report=lambda line: None)
     assert str(caught.value).count("16 bits") == 1 and str(caught.value).endswith("8 bits), …")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_grey_of_16_bits_is_read_by_its_higher_byte_as_torchvision_does(suffix, tmp_path):
+    grey = np.random.default_rng(0).integers(0, 65_536, (9, 8)).astype("u2")
+    Image.fromarray(grey).save(tmp_path / f"deep{suffix}")
+    wanted = to_dtype(torch.from_numpy(grey), torch.uint8, scale=True)
+    assert torch.equal(decode(tmp_path / f"deep{suffix}"), wanted.expand(3, -1, -1))
