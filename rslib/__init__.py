@@ -10,4 +10,24 @@ The rooms, from the top floor down. A file imports from its own room and from lo
     training, evidence         the engine; results and what they say
     recipes, models, data      the paper as data; networks; images
     config, paths, machine, atomic, system    the ground
+
+For one's own images: `train` a ResNet-RS on a folder, `load` what was trained, and predict.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rslib.running.classifier import load
+    from rslib.running.own import train
+
+__all__ = ["load", "train"]
+_HOMES = {"load": "rslib.running.classifier", "train": "rslib.running.own"}
+
+
+def __getattr__(name: str) -> object:
+    """`rslib.train` and `rslib.load`, imported when they are asked for: they need torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rslib' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

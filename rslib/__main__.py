@@ -5,14 +5,16 @@ import sys
 from pathlib import Path
 
 from rslib import commands
-from rslib.commands import data, errors, evaluate, export, profile, record, render, run
+from rslib.commands import data, errors, evaluate, export, predict, profile, record, render, run
+from rslib.commands import train as own
 from rslib.system import output, signals
 
 CONTENTS = {
-    "Train": (run,),
+    "Your own images": (own, predict, evaluate),
+    "Train the paper's tables": (run,),
     "Measure": (profile,),
     "Look at data": (data,),
-    "Use weights": (evaluate, export),
+    "Use weights": (export,),
     "Keep and show": (record, render),
 }
 

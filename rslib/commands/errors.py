@@ -7,7 +7,7 @@ OSError, UnicodeError, want of memory); and bugs, which alone get a traceback.
 import sys
 import traceback
 
-from rslib.commands import BAD_INPUT, BUG, STOPPED
+from rslib.commands import BAD_INPUT, BUG, DIVERGED, STOPPED
 from rslib.config import InputError
 from rslib.system import faults, output
 
@@ -47,11 +47,13 @@ def of_torch(error: BaseException) -> int | None:
     if isinstance(error, torch.OutOfMemoryError):
         return fail(
             "the GPU's memory is full; take a larger one, or lower optim.micro_batch in "
-            "rslib/recipes (which makes it another recipe)",
+            "rslib/recipes, or --batch of rslib train (which makes it another recipe)",
             BAD_INPUT,
         )
     if isinstance(error, machine.Held | engine.Preempted):
         return fail(error, STOPPED)
+    if isinstance(error, engine.Diverged):
+        return fail(error, DIVERGED)
     if isinstance(error, processes.Stopped):
         return fail(error, error.code)
     return None

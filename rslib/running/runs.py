@@ -1,6 +1,7 @@
 """Load or train: a finished run is never trained twice, and no two processes train the same one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -31,6 +32,7 @@ class Job:
     run_id: str
     long_epochs: int  # of the table's long schedule
     protocol_id: str  # equal for all rows of one table
+    start: Mapping | None = None  # tensors that training begins with, by name; None: random ones
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ def train(job, device, result_file, workers, may_compile, report, stop):
         workers = min(16, cores() - 1) if device == "cuda" else 0
     gpu = torch.device(device) if device == "cuda" else None
     task = tasks.of(recipe)(recipe, job.data, workers=workers, device=gpu)
+    if job.start is not None:
+        task = replace(task, start=job.start)
     try:
         outcome = engine.fit(
             task,

@@ -7,7 +7,7 @@ name always has one. The two newest are kept.
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,14 @@ def _by_age(run_dir: Path | str) -> list[Path]:
 
 def weights_sha256(*networks: nn.Module) -> str:
     """One digest over all tensors, which shows whether two runs ended in the same bits."""
+    return tensors_sha256(*(network.state_dict() for network in networks))
+
+
+def tensors_sha256(*held: Mapping[str, torch.Tensor]) -> str:
+    """One digest over names and values of tensors, those of each mapping in the order of names."""
     digest = hashlib.sha256()
-    for network in networks:
-        for name, tensor in sorted(network.state_dict().items()):
+    for tensors in held:
+        for name, tensor in sorted(tensors.items()):
             digest.update(name.encode())
             # as bytes, since NumPy has no bfloat16; contiguous, since weights are channels last
             digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

@@ -1,0 +1,65 @@
+"""What a classifier says of labelled images: confusion, top-1, and each class by itself."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binomtest
+
+from rslib.config import InputError
+
+
+@dataclass(frozen=True)
+class Judged:
+    """names: of images. labels, guesses: int64 (N,), places in classes. chances: float (N,), the
+    probability of each guess. part: which images they are, in words."""
+
+    names: Sequence[str]
+    labels: np.ndarray
+    guesses: np.ndarray
+    chances: np.ndarray
+    classes: Sequence[str]
+    part: str
+
+    def __post_init__(self) -> None:
+        if not len(self.labels):
+            raise InputError(f"no images to evaluate on ({self.part})")
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """int64 (classes, classes): images of the row's class that were taken for the column's."""
+        found = np.zeros((len(self.classes),) * 2, dtype=np.int64)
+        np.add.at(found, (self.labels, self.guesses), 1)
+        return found
+
+    @property
+    def top1(self) -> tuple[int, int]:
+        """(right, of how many)."""
+        return int((self.labels == self.guesses).sum()), len(self.labels)
+
+    @property
+    def by_class(self) -> dict[str, tuple[int, int, int]]:
+        """{class: (right, images of it, images taken for it)}."""
+        counts = self.confusion
+        columns = counts.diagonal(), counts.sum(1), counts.sum(0)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return dict(zip(map(str, self.classes), rows, strict=True))
+
+    @property
+    def balanced(self) -> float:
+        """Mean over the classes that have images of the share that is right, 0 to 1."""
+        recalls = [right / n for right, n, _ in self.by_class.values() if n]
+        return math.fsum(recalls) / len(recalls)
+
+    @property
+    def mistakes(self) -> np.ndarray:
+        """Positions of the images that were taken for another class, the surest guess first."""
+        wrong = np.flatnonzero(self.labels != self.guesses)
+        return wrong[np.argsort(-self.chances[wrong], kind="stable")]
+
+
+def wilson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """(low, high), 0 to 1: Wilson's interval of a share, over other images of the same kind."""
+    found = binomtest(right, n).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)
