@@ -11,7 +11,7 @@ from rslib.system import output, signals
 
 CONTENTS = {
     "Your own images": (own, predict, evaluate),
-    "Train the paper's tables": (run,),
+    "The paper's tables": (run,),
     "Measure": (profile,),
     "Look at data": (data,),
     "Use weights": (export,),

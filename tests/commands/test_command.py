@@ -64,5 +64,11 @@ def test_help_is_a_table_of_contents_also_by_the_script():
     for words, name in (([script], "rslib"), (command(), "python -m rslib")):
         done = subprocess.run([*words, "--help"], capture_output=True, text=True)
         assert done.returncode == 0 and done.stdout.startswith(f"usage: {name} COMMAND ...")
-        for line in ("Train\n  run ", "Measure\n  profile ", "  export ", "75 stopped, or held"):
+        for line in (
+            "Your own images\n  train ",
+            "The paper's tables\n  run ",
+            "Measure\n  profile ",
+            "  export ",
+            "75 stopped, or held",
+        ):
             assert line in done.stdout
