@@ -110,9 +110,10 @@ def relabelled(found: Images, theirs: list, classes: list, part: str, report: Sa
 
 
 def of_csv(file: Path, root: Path | None = None) -> Listing:
-    """The images that a CSV names; root: what its paths are seen from, if not its own folder."""
+    """The images that a CSV names. root: where those of a run's `split.csv` lie, whose names may be
+    of any bytes."""
+    rows = csv_rows(file, "surrogateescape" if root else "strict")
     root = (root or file.parent).resolve()
-    rows = csv_rows(file)
     missing = [(line, path) for line, path, _, _ in rows if not (root / path).is_file()]
     if missing:
         line, path = missing[0]
@@ -127,10 +128,10 @@ def of_csv(file: Path, root: Path | None = None) -> Listing:
     return Listing(root, found["train"], found["valid"], found["test"], classes)
 
 
-def csv_rows(file: Path) -> list[tuple[int, str, str, str]]:
+def csv_rows(file: Path, errors: str) -> list[tuple[int, str, str, str]]:
     """[(line, path, label, part)]; part: "train" where the table has no such column."""
     try:
-        text = file.read_text(encoding="utf-8-sig")  # as spreadsheets write it, too
+        text = file.read_text(encoding="utf-8-sig", errors=errors)  # as spreadsheets write it
     except UnicodeDecodeError as error:
         raise InputError(f"{file} is not UTF-8; save it so") from error
     reader = csv.DictReader(io.StringIO(text))

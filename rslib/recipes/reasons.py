@@ -6,8 +6,7 @@ from rslib.recipes import own
 BALANCED = {
     "": (
         "off",
-        "Table 8 has none, and top-1 counts images; --balance sampling or weights helps small "
-        "classes, often at the expense of large ones",
+        "Table 8 has none; --balance sampling or weights is for small classes",
     ),
     "sampling": ("sampling", "every class is drawn equally often; small ones repeat images"),
     "weights": ("weights", "a class's loss counts by 1 / its images; each image is seen as often"),
@@ -98,4 +97,4 @@ def _magnitude(recipe: Recipe) -> str:
 def _crops(recipe: Recipe) -> str:
     if recipe.data.crop_area == 0.08:
         return "of the image's area, as for ImageNet; and flips"
-    return "of the image's area, larger as the images are smaller (this book's scales); and flips"
+    return "of the image's area, more for small images (this book's scales); and flips"

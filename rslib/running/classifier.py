@@ -89,6 +89,8 @@ class Classifier:
     def own_images(self, report: Say = print) -> tuple[Images, str]:
         """(its test images, or the held-out ones where it has none; which, in words)."""
         root = Path(about.read(self.folder)["images"])
+        if not root.is_dir():
+            raise InputError(f"the images of this run are not in {root} any more; give --data-dir")
         listing = own.of_csv(self.folder / about.SPLIT, root)
         if listing.test is not None:
             return listing.test, "test images"

@@ -155,7 +155,7 @@ def announce(prepared: Prepared, asked: Asked, report: Say) -> None:
     first = plan.jobs[0].row.recipe
     given = "lr" in prepared.cells[0]
     for name, value, why in reasons(first, len(prepared.images.train), given_rate=given):
-        report(f"  {name:16} {value:24} {why}")
+        report(f"  {name:16} {value:26} {why}")
     if len(plan.jobs) > 1:
         report(f"  grid             {len(plan.jobs)} runs; the best on held-out images is kept")
     pending = [j for j in plan.jobs if not results.find(j.study, j.run_id, plan.runs_dir)]

@@ -101,8 +101,8 @@ def trained(run_dir):
     whole = {file: found for file, found in ended.items() if found["status"] == "complete"}
     if not whole:
         raise InputError(
-            f"no finished run in {run_dir}; name a folder like runs/table1/<run>, or give a "
-            "network its --weights"
+            f"no finished run in {run_dir}; name a folder like runs/table1/<run>, finish this "
+            "one by the command that began it, or give a network its --weights"
         )
     file = min(whole, key=lambda file: whole[file]["attempt"])
     result, recipe = whole[file], config.from_dict(whole[file]["recipe"])
