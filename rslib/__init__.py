@@ -4,6 +4,7 @@ The rooms, from the top floor down. A file imports from its own room and from lo
 
     commands                   the command line
     report                     tables, figures, pages
+    own                        training on one's own images
     running                    from parameters to trained runs
     costs, weights             what a network costs; weights as files
     tasks                      what is trained
@@ -17,11 +18,11 @@ For one's own images: `train` a ResNet-RS on a folder, `load` what was trained, 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rslib.running.classifier import load
-    from rslib.running.own import train
+    from rslib.own.classifier import load
+    from rslib.own.train import train
 
 __all__ = ["load", "train"]
-_HOMES = {"load": "rslib.running.classifier", "train": "rslib.running.own"}
+_HOMES = {"load": "rslib.own.classifier", "train": "rslib.own.train"}
 
 
 def __getattr__(name: str) -> object:

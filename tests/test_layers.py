@@ -17,6 +17,7 @@ FLOORS = [  # from the ground up; rooms of one floor know nothing of each other
     {"tasks"},
     {"costs", "weights"},
     {"running"},
+    {"own"},
     {"report"},
     {"commands"},
     {"__main__"},

@@ -43,8 +43,8 @@ def is_path(given: Path) -> bool:
 
 def of_run(options: argparse.Namespace, folder: Path) -> int:
     from rslib.data import own
+    from rslib.own import classifier
     from rslib.report import judged
-    from rslib.running import classifier
 
     for name in ("resolution", "preprocessing"):
         if getattr(options, name) is not None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from rslib import commands, paths
+from rslib import commands, config, paths
 from rslib.commands import number
 from rslib.config import InputError
 from rslib.system import output
@@ -21,9 +21,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from rslib.running import classifier
+    from rslib.own import classifier
 
-    top = commands.whole("top", options.top, 1)
+    top = config.count("top", options.top, 1, shown=str)
     to = paths.expanded(options.to) if options.to else None
     if to and not to.parent.is_dir():
         raise InputError(f"no folder {to.parent}; make it first")

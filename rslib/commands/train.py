@@ -32,9 +32,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    from rslib.own import train as own
+    from rslib.own.asked import Asked
     from rslib.report import judged
-    from rslib.running import own
-    from rslib.running.asked import Asked
 
     names = Asked.__dataclass_fields__
     asked = {name: value for name, value in vars(options).items() if name in names}

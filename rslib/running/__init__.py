@@ -2,10 +2,8 @@
 
 `params` (what notebooks and commands take, checked), `runs` (plan; load or train one), `sweep`
 (many on one machine, after saying for how long), `processes` (starts, feeds and stops those that
-train), `timing` (how long a run will take), `provenance` (what a result says of itself);
-`own` (train on one's own images), `asked` (what that is asked for), `classifier` (a trained run,
-predicting).
+train), `timing` (how long a run will take), `provenance` (what a result says of itself).
 
-May import everything below: weights, tasks, training, evidence, data, recipes, the ground. Nothing
-is imported here, as pages read `params` without torch.
+May import everything below: tasks, training, evidence, data, recipes, the ground. Nothing is
+imported here, as pages read `params` without torch.
 """

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 
 from rslib import config, machine, models, paths
-from rslib.config import InputError, Recipe
+from rslib.config import InputError, Recipe, suggest
 from rslib.data import own as own_images
 from rslib.data.images import ImageSet
 from rslib.evidence import results
+from rslib.own.asked import Asked, cells_of
+from rslib.own.classifier import Classifier, load
 from rslib.recipes import Row, own
 from rslib.recipes.reasons import reasons
 from rslib.recipes.scales import OWN
 from rslib.running import runs
-from rslib.running.asked import Asked, cells_of
-from rslib.running.classifier import Classifier, load
 from rslib.running.processes import Stop
 from rslib.running.timing import done_share, image_passes, image_seconds
 from rslib.training.clock import duration
@@ -54,23 +54,24 @@ def train(folder: str | Path, *, report: Say = print, **options) -> Classifier:
     Returns the trained run, as `rslib.load` does. Raises InputError for what cannot be trained on,
     training.engine.Preempted where it was told to stop (the same call goes on), and Diverged.
     """
-    try:
-        asked = Asked(folder=folder, **options)
-    except TypeError as error:
-        known = ", ".join(name for name in Asked.__dataclass_fields__ if name != "folder")
-        raise InputError(
-            f"{str(error).rpartition('__init__() ')[2]}; options are {known}"
-        ) from error
+    known = Asked.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            raise InputError(f"train has no option {name!r}{suggest(name, known)}")
+    asked = Asked(folder=folder, **options)
     torch.set_num_threads(asked.threads or machine.cores())
     prepared = prepare(asked, report)
     announce(prepared, asked, report)
+    plan, split = prepared.plan, own_images.as_csv(prepared.images)
+    known_later = {"classes": prepared.images.classes, "images": str(prepared.root)}
     with Stop() as stop:
-        for job in prepared.plan.jobs:
-            if len(prepared.plan.jobs) > 1:
+        for job in plan.jobs:
+            if len(plan.jobs) > 1:
                 report(f"{in_words(job.row.recipe)}: {job.run_id}")
-            options = {"workers": asked.workers, "report": report, "stop": stop}
-            runs.run(job, prepared.plan.device, prepared.plan.runs_dir, **options)
-    return load(folder_of(best(prepared, report), prepared.plan), device=asked.device)
+            about.write(folder_of(job, plan), known_later, split)
+            how = {"workers": asked.workers, "report": report, "stop": stop}
+            runs.run(job, plan.device, plan.runs_dir, **how)
+    return load(folder_of(best(prepared, report), plan), device=asked.device)
 
 
 def prepare(asked: Asked, report: Say = print) -> Prepared:
@@ -79,7 +80,7 @@ def prepare(asked: Asked, report: Say = print) -> Prepared:
         models.refuse_side(asked.resolution)
     device = machine.choose_device(asked.device)
     runs_dir = machine.usable(paths.runs_dir(asked.runs_dir))
-    weights = asked.weights and begin.found(paths.expanded(asked.weights), report)
+    weights = begin.found(paths.expanded(asked.weights), report) if asked.weights else None
     listing = own_images.listed(paths.expanded(asked.folder), report)
     images = own_images.opened(listing, asked.valid, asked.seed, runs_dir, report)
     cells = cells_of(asked.grid)
@@ -94,9 +95,6 @@ def prepare(asked: Asked, report: Say = print) -> Prepared:
     jobs = list({job.run_id: job for job in jobs}.values())
     rows = [job.row for job in jobs]
     plan = runs.Plan(STUDY, OWN, "own images", rows, jobs, device, runs_dir)
-    for job in jobs:
-        known = {"classes": images.classes, "images": str(listing.root)}
-        about.write(folder_of(job, plan), known, own_images.as_csv(images))
     return Prepared(plan, images, listing.root, cells)
 
 

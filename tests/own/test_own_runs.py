@@ -20,8 +20,8 @@ from rslib.data import images
 from rslib.data.augment import eval_crop
 from rslib.data.check import decode
 from rslib.evidence import results
-from rslib.running import own
-from rslib.running.asked import Asked, cells_of
+from rslib.own import train as own
+from rslib.own.asked import Asked, cells_of
 from rslib.tasks.classify import normalise
 from rslib.training import checkpoint
 from rslib.weights import export
@@ -97,7 +97,7 @@ def test_hours_and_reasons_come_first_and_a_limit_refuses(folder, tmp_path, caps
     said = capsys.readouterr()
     assert "more than max_hours" in said.err and "(h:mm:ss) of training on cpu" in said.out
     assert "0.1 · 8 / 256 (Appendix B)" in said.out
-    assert not list(tmp_path.glob("train/*/attempt-*"))
+    assert not list(tmp_path.glob("train/*"))
 
 
 def test_predictions_are_those_of_the_network_and_its_crop(run, folder, tmp_path):
@@ -257,6 +257,11 @@ def test_a_grid_is_chosen_on_held_out_images_and_survives_divergence(run, folder
     assert any(line.startswith("lr 0.003125, 3 epochs: ") and "held out" in line for line in said)
     assert "lr 1e+08, 3 epochs: diverged" in said
     assert main([*words, "--grid", "lr=1e8"]) == 65
+
+
+def test_unknown_options_of_the_function_are_named(folder):
+    with pytest.raises(InputError, match=r"no option 'epoch'; did you mean 'epochs'"):
+        rslib.train(folder, epoch=3)
 
 
 def test_grids():
