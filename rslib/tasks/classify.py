@@ -1,8 +1,8 @@
 """Image classification: labelled images to top-1."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -36,6 +36,7 @@ class Classify:
     workers: int = 0
     device: torch.device | None = None
     start: Mapping[str, torch.Tensor] | None = None
+    _weights: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def papers_data(dataset: str, data_dir: str) -> Path | None:
@@ -115,7 +116,7 @@ class Classify:
         return cross_entropy(
             model(normalise(images)).float(),
             labels,
-            weight=self._class_weights,
+            weight=self._class_weights(images.device),
             label_smoothing=self.recipe.regularization.label_smoothing,
         )
 
@@ -126,19 +127,20 @@ class Classify:
     def metrics(self, output_transform=lambda output: output):
         return {"top1": Correct(output_transform)}
 
-    @cached_property  # on the device once: a copy in every step would make it wait
-    def _class_weights(self):
+    def _class_weights(self, device):
         """float32 (classes,), in proportion to 1 / training images; None where all weigh the same.
 
         The mean over training images is 1. A class without any has weight 0.
         """
         if self.recipe.data.balance != "weights":
             return None
-        labels = self.image_set.train.labels
-        sizes = np.bincount(labels, minlength=len(self.image_set.classes))
-        there = sizes > 0
-        weights = np.where(there, len(labels) / (there.sum() * np.maximum(sizes, 1)), 0)
-        return torch.tensor(weights, dtype=torch.float32, device=self.device)
+        if device not in self._weights:  # copied once: a copy in every step would make a GPU wait
+            labels = self.image_set.train.labels
+            sizes = np.bincount(labels, minlength=len(self.image_set.classes))
+            there = sizes > 0
+            weights = np.where(there, len(labels) / (there.sum() * np.maximum(sizes, 1)), 0)
+            self._weights[device] = torch.tensor(weights, dtype=torch.float32, device=device)
+        return self._weights[device]
 
     def _clean_train(self):
         """Training images as evaluation shows them: as many as minival, evenly spread."""

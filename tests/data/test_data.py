@@ -143,7 +143,7 @@ def odd_name(folder):
     [
         (dangling_link, "link.png"),
         (endless_link, "loop.png"),
-        (sixteen_bits, "deep.png"),
+        (sixteen_bits, None),
         (odd_name, None),
     ],
 )

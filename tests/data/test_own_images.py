@@ -149,3 +149,4 @@ def test_weights_make_classes_count_the_same(uneven):
     right, wrong = np.log1p(np.exp(-2)), np.log1p(np.exp(2))
     assert task.loss(network, (pixels, labels)).item() == pytest.approx((right + wrong) / 2)
     assert plain.loss(network, (pixels, labels)).item() == pytest.approx((9 * right + wrong) / 10)
+    assert task._class_weights(torch.device("meta")).is_meta  # on each device that asks
