@@ -138,7 +138,7 @@ for archive, md5 in ARCHIVE_META.values():
 # | hidden files and folders; `@eaDir`, `#recycle`, `lost+found`, `__MACOSX` and other system folders | skipped, and never a class |
 # | folders with the name of an image, `a.jpg/` | skipped |
 # | named pipes, sockets, devices, links to nowhere | never opened; counted as unreadable |
-# | half files, pages of HTML, Git LFS pointers, more pixels than Pillow's limit, 16-bit grey PNGs (convert them to 8 bits) | unreadable: left out; refused if they are more than one in a thousand |
+# | half files, pages of HTML, Git LFS pointers, more pixels than Pillow's limit, grey images of more than 16 bits (convert them to 8) | unreadable: left out; refused if they are more than one in a thousand |
 # | class names in two forms of Unicode | one class; refused if both are in one part |
 # | classes in one part only, or without an image | refused |
 # | a class with less than an even share for minival | gives half of its images, rounded down |
