@@ -66,6 +66,8 @@ def _decay(recipe: Recipe, steps: int) -> str:
         return "Appendix F"
     if recipe.optim.weight_decay == 4e-5:
         return "Table 8"
+    if recipe.optim.weight_decay == own.MOST_DECAY:
+        return f"the most: BN's statistics would not follow more in {steps:,} steps"
     return f"{own.EXPOSURE:.2g} / Σlr: Table 8's 4e-5 would not act in {steps:,} steps"
 
 

@@ -46,6 +46,13 @@ def test_rate_and_decay_at_few_steps(images, batch):
     assert weight_decay_exposure(recipe.optim, images // batch) == pytest.approx(0.15, rel=0.02)
 
 
+def test_decay_has_a_limit_where_steps_are_very_few():
+    short = own.recipe(26, images=100, resolution=32, epochs=6)
+    assert short.optim.weight_decay == 0.1  # exposure alone would ask for 1.4
+    told = {name: why for name, _, why in reasons(short, 100)}
+    assert told["weight decay"].startswith("the most") and "72 steps" in told["weight decay"]
+
+
 def test_fine_tuning_stays_within_appendix_f():
     at = {n: own.recipe(50, images=n, resolution=160, batch=512, start="x") for n in (600, 50_000)}
     assert at[50_000].optim.peak_rate == 0.005  # 9,700 steps, as the appendix has them
@@ -69,7 +76,7 @@ def test_bad_input(changes, says):
 
 
 def test_each_value_has_its_reason():
-    small = own.recipe(50, images=300, resolution=48, width=0.25, epochs=20)
+    small = own.recipe(50, images=300, resolution=48, width=0.25, epochs=50)
     told = {name: (value, why) for name, value, why in reasons(small, 300)}
     assert told["learning rate"] == ("0.0125", "0.1 · 32 / 256 (Appendix B)")
     assert told["weight decay"][1].startswith("0.16 / Σlr")
