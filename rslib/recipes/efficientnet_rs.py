@@ -1,9 +1,9 @@
-"""Figure 5: EfficientNet-RS, the published networks at sides that grow more slowly (§7.2).
+"""Figure 5: EfficientNet-RS, the published networks at lower resolutions (§7.2).
 
-The paper prints neither the sides nor the accuracies; they are only in its figure. The sides here
-are this book's choice: the geometric mean of 192 and EfficientNet's own side, so that they grow
-half as fast, to the nearest multiple of 32, the network's stride. All three magnitudes of §7.2's
-RandAugment rule then occur, as they must have in the paper.
+The paper prints neither the resolutions nor the accuracies; they are only in its figure. The
+resolutions here are this book's choice: the geometric mean of 192 and EfficientNet's own, so that
+they grow half as fast, to the nearest multiple of 32, the network's stride. All three magnitudes of
+§7.2's RandAugment rule then occur, as they must have in the paper.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ SLOW_FROM = 192  # pixels
 STRIDE = 32
 
 
-def slow_side(side):
-    """The side in pixels that takes the place of EfficientNet's own."""
-    return STRIDE * round((SLOW_FROM * side) ** 0.5 / STRIDE)
+def slow_resolution(resolution):
+    """The resolution in pixels that takes the place of EfficientNet's own."""
+    return STRIDE * round((SLOW_FROM * resolution) ** 0.5 / STRIDE)
 
 
 PUBLISHED = {row.label[-2:].lower(): row for row in table_7() if row.family == "EfficientNet"}
@@ -40,7 +40,7 @@ class Rescaled:
 
     @property
     def resolution(self):
-        return slow_side(self.published.resolution)
+        return slow_resolution(self.published.resolution)
 
 
 def slow_networks():
@@ -48,12 +48,12 @@ def slow_networks():
     return [Rescaled(published=row) for row in PUBLISHED.values()]
 
 
-def magnitude(side):
-    """RandAugment's magnitude at a side in pixels (§7.2)."""
-    return 10.0 if side <= 224 else 20.0 if side > 320 else 15.0
+def magnitude(resolution):
+    """RandAugment's magnitude at a resolution in pixels (§7.2)."""
+    return 10.0 if resolution <= 224 else 20.0 if resolution > 320 else 15.0
 
 
-def recipe(size, side):
+def recipe(size, resolution):
     """How B0 and B1 train, but with RandAugment in place of AutoAugment (§7.2)."""
     return evolve(
         Recipe(),
@@ -61,10 +61,10 @@ def recipe(size, side):
             "model.family": "efficientnet",
             "model.size": size,
             "model.stem_stride": 2,
-            "data.resolution": side,
+            "data.resolution": resolution,
             "regularization.label_smoothing": 0.1,
             "regularization.stochastic_depth": 0.2,
-            "regularization.randaugment": magnitude(side),
+            "regularization.randaugment": magnitude(resolution),
             "regularization.dropout": 0.2,
             "optim.optimizer": "rmsprop",
             "optim.epochs": 350,
@@ -78,7 +78,7 @@ def recipe(size, side):
 
 
 def _rows(size):
-    """A size at its own side and at the slow one."""
+    """A size at its own resolution and at the slow one."""
     published = PUBLISHED[size]
     for kind, network, top1 in (
         ("compound", published, published.top1),
@@ -99,7 +99,7 @@ def _rows(size):
 CLAIMS = (
     Claim(
         id="b0-above-line",
-        says="EfficientNet-RS-B0, at a side of our choice, lies above compound scaling's line",
+        says="EfficientNet-RS-B0, at a resolution of our choice, is above compound scaling's line",
         where="§7.2, Figure 5",
         cells={"b0-slow": 1, "b0-compound": -1.5, "b1-compound": 0.5},
         sign=1,
@@ -107,7 +107,7 @@ CLAIMS = (
     ),
     Claim(
         id="b1-above-line",
-        says="EfficientNet-RS-B1, at a side of our choice, lies above compound scaling's line",
+        says="EfficientNet-RS-B1, at a resolution of our choice, is above compound scaling's line",
         where="§7.2, Figure 5",
         cells={"b1-slow": 1, "b0-compound": -0.25, "b1-compound": -0.75},
         sign=1,

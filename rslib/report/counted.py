@@ -6,7 +6,7 @@ counts, here, are {row of Table 7: rslib.costs.counts.Counts}.
 import pandas as pd
 
 from rslib.recipes import pareto
-from rslib.report.speed import by_model, label
+from rslib.report.speed import by_model, label, printed
 
 
 def table(counts):
@@ -15,14 +15,14 @@ def table(counts):
     The last column is what §7.1 calls operational intensity: FLOPs for each element that a layer
     reads or writes.
     """
-    lines = []
+    lines, text = [], printed()
     for row, found in counts.items():
         lines.append(
             {
                 "px": row.resolution,
-                "params, M, paper": f"{row.parameters:g}",
+                "params, M, paper": text[row]["params_m"],
                 "params, M, here": f"{found.parameters / 1e6:.1f}",
-                "FLOPs, B, paper": f"{row.flops:g}",
+                "FLOPs, B, paper": text[row]["flops_b"],
                 "FLOPs, B, here": f"{found.flops / 1e9:.2f}",
                 "activations, M": f"{found.activations / 1e6:.1f}",
                 "FLOPs an element": f"{intensity(found):.0f}",

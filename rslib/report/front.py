@@ -7,7 +7,7 @@ from rslib.evidence import blocks, stats
 from rslib.evidence.blocks import Judged
 from rslib.recipes import Claim, Study
 from rslib.recipes.studies import STUDIES, TRAINED
-from rslib.report import forest, in_blocks, speed, tables
+from rslib.report import forest, in_blocks, ratios, speed, tables
 from rslib.report.tables import signed
 
 # of each claim one version counts: these are tested again in blocks, and judged there
@@ -142,13 +142,8 @@ def _complete(study, found):
 
 
 def _speeds(devices):
-    for name, held in devices.items():
-        for variant in speed.variants(held):
-            stated = [m for m in speed.pareto.matches() if m.where != "here"]
-            said = [speed.judged(m, held, variant).partition(":")[0] for m in stated]
-            counts = {word: said.count(word) for word in dict.fromkeys(said)}
-            listed = ", ".join(f"{n} {word}" for word, n in counts.items())
-            yield f"{name}, {variant}", f"of {len(said)} claims, {listed}"
+    for name, variant, held in speed.columns(devices):
+        yield f"{name}, {variant}", ratios.tally(held, variant)
 
 
 def figure(recorded: Mapping[str, Sequence[dict]]):

@@ -6,7 +6,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import blocks, devices, verdicts
 from rslib.recipes import pareto
-from rslib.report import claims, forest, front, in_blocks, power_law, speed, tables
+from rslib.report import claims, forest, front, in_blocks, power_law, ratios, speed, tables
 
 PAGES = {"table1_blocks": "table1"}  # a study that is shown on another's page
 
@@ -48,23 +48,19 @@ def pace(recorded):
 
     recorded: {device: measurements}.
     """
-    stated = [match for match in pareto.matches() if match.where != "here"]
-    columns = [(name, v) for name, held in recorded.items() for v in speed.variants(held)]
-    said = {c: [speed.judged(m, recorded[c[0]], c[1]) for m in stated] for c in columns}
+    columns = speed.columns(recorded)
     lines = [f"## [{pareto.TABLE_7.title}](../notebooks/table7.ipynb)", ""]
-    for (name, variant), cells in said.items():
-        verdicts_only = [cell.partition(":")[0] for cell in cells]
-        counts = {word: verdicts_only.count(word) for word in dict.fromkeys(verdicts_only)}
-        listed = ", ".join(f"{n} {word}" for word, n in counts.items())
-        lines += [f"- {name}, {variant}: **Of {len(cells)} claims: {listed}.**"]
+    for name, variant, held in columns:
+        lines += [f"- {name}, {variant}: **{ratios.tally(held, variant)}.**"]
     if not any(held[0]["environment"]["device"] == "cuda" for held in recorded.values()):
         lines += ["- GPU: none is recorded yet."]
-    names = [f"{name}, {variant}" for name, variant in columns]
+    names = [f"{name}, {variant}" for name, variant, _ in columns]
     lines += ["", _row("pair", "paper: V100, TPUv3", *names), _row(*["---"] * (2 + len(names)))]
-    for place, match in enumerate(stated):
+    for match in ratios.stated():
         pair = f"{speed.label(match.ours)} against {speed.label(match.theirs)}"
         printed = f"{match.v100:.1f}, {match.tpu:.1f}"
-        lines += [_row(pair, printed, *(said[c][place] for c in columns))]
+        cells = (ratios.words(ratios.compare(match, held, v)) for _, v, held in columns)
+        lines += [_row(pair, printed, *cells)]
     return "\n".join(lines) + "\n"
 
 

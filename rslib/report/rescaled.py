@@ -11,16 +11,16 @@ from rslib.recipes import efficientnet_rs, pareto
 from rslib.report import speed, tables
 
 
-def sides(counts):
-    """Own and slow sides, RandAugment's magnitude and FLOPs; counts: {(name, side): Counts}."""
+def resolutions(counts):
+    """Own and slow resolutions, RandAugment's magnitude, FLOPs; counts: {(name, px): Counts}."""
     lines = []
     for network in efficientnet_rs.slow_networks():
         own, slow = network.published.resolution, network.resolution
-        flops = [counts[network.name, side].flops for side in (own, slow)]
+        flops = [counts[network.name, px].flops for px in (own, slow)]
         lines.append(
             {
-                "px": own,
-                "px, slow": slow,
+                "px": f"{own}",
+                "px, slow": f"{slow}",
                 "slow : own": f"{slow / own:.2f}",
                 "RandAugment": f"{efficientnet_rs.magnitude(slow):g}",
                 "FLOPs, B": f"{flops[0] / 1e9:.2f}",
@@ -31,7 +31,7 @@ def sides(counts):
 
 
 def costs(measurements, variant):
-    """Seconds for 128 training images at both sides on a device, and what may be lost for them.
+    """Seconds for 128 training images at both resolutions, and what may be lost for them.
 
     measurements: of one device. A network on EfficientNet's own line gains nothing; "may lose" is
     how many points of its published top-1 bring it down to that line, at its new time. The last
@@ -41,20 +41,64 @@ def costs(measurements, variant):
     lines = []
     for network in efficientnet_rs.slow_networks():
         own, slow = (speed.find(measurements, row, variant) for row in (network.published, network))
-        line = {"px": network.published.resolution, "px, slow": network.resolution}
+        line = {"px": f"{network.published.resolution}", "px, slow": f"{network.resolution}"}
         line |= {"seconds": speed.seconds(own), "seconds, slow": speed.seconds(slow)}
-        line |= {"times as fast": "", "may lose, points": "", "and reach ResNet-RS": ""}
-        if network in seconds and network.published in seconds:
-            line["times as fast"] = f"{seconds[network.published] / seconds[network]:.2f}"
-            for column, family in (
-                ("may lose, points", "EfficientNet"),
-                ("and reach ResNet-RS", "ResNet-RS"),
-            ):
-                reached = on_line(family, seconds, seconds[network])
-                if reached is not None:
-                    line[column] = f"{network.published.top1 - reached:.1f}"
+        gain = faster(network, seconds)
+        line["times as fast"] = f"{gain:.2f}" if gain else ""
+        for column, family in (
+            ("may lose, points", "EfficientNet"),
+            ("and reach ResNet-RS, points", "ResNet-RS"),
+        ):
+            lost = may_lose(network, seconds, family) if gain else None
+            line[column] = "" if lost is None else tables.signed(lost).removeprefix("+")
         lines.append(line)
     return _by_size(lines)
+
+
+def faster(network, seconds):
+    """How many times as fast an EfficientNet-RS trains as at its own resolution; None if unknown.
+
+    seconds: as `seconds_of` has them.
+    """
+    both = seconds.get(network.published), seconds.get(network)
+    return both[0] / both[1] if all(both) else None
+
+
+def may_lose(network, seconds, family="EfficientNet"):
+    """Points of published top-1 above a family's line at the network's time; None off the line."""
+    reached = on_line(family, seconds, seconds[network])
+    return None if reached is None else network.published.top1 - reached
+
+
+def answer(recorded, groups):
+    """MyST: an admonition; recorded: {device: measurements}, groups: as `tables.by_protocol`."""
+    told = ["**? Accuracy: not run on ImageNet.**"]
+    for device, variant, held in speed.columns(recorded):
+        seconds = seconds_of(held, variant)
+        slow = [n for n in efficientnet_rs.slow_networks() if faster(n, seconds)]
+        gains = [faster(network, seconds) for network in slow]
+        lost = [lost for n in slow if (lost := may_lose(n, seconds)) is not None]
+        if gains:
+            told.append(
+                f"On {device}, {variant}, the lower resolutions train {min(gains):.2f} to "
+                f"{max(gains):.2f} times as fast (medians, {_processes(held, slow, variant)})."
+            )
+        if lost:
+            told.append(
+                f"They gain if they lose less than {min(lost):.1f} to {max(lost):.1f} points, by "
+                "network."
+            )
+    told.append("The resolutions are this book's choice.")
+    if runs := sum(len(group) for group in groups if not tables.no_evidence(group)):
+        told.append(f"{runs} reduced runs are undertrained and decide nothing.")
+    return speed.admonition("?", [*told, speed.no_gpu(recorded)])
+
+
+def _processes(held, networks, variant):
+    """How many processes have measured each, in words."""
+    found = [speed.find(held, n, variant) for n in (*networks, *(n.published for n in networks))]
+    fewest = min(len(devices.by_process(one)) for one in found)
+    return "one process each" if fewest == 1 else f"{fewest} processes each"
 
 
 def seconds_of(measurements, variant):
@@ -83,7 +127,7 @@ def on_line(family, seconds, at):
 
 
 def places(scaled):
-    """Where the slow networks stand on compound scaling's line: B0 is 0, B1 is 1.
+    """Where the slow networks are on compound scaling's line: B0 is 0, B1 is 1.
 
     scaled: {scale: {row id: FLOPs}}. The first column is what the claims' sums take.
     """
@@ -102,15 +146,15 @@ def places(scaled):
 def trained(results, rows=()):
     """Top-1 in percent of what was trained at a reduced scale, from one protocol's results.
 
-    The change is from the network's own side to the slow one, by the average of the weights, with
-    its 95 % interval over seeds.
+    The change is from the network's own resolution to the slow one, by the average of the weights,
+    with its 95 % interval over seeds.
     """
     study, shown = efficientnet_rs.FIGURE_5, efficientnet_rs.FIGURE_5.select(rows)
     lines = []
     for row in shown:
         scores = {w: verdicts.score(study, row.id, results, w) for w in ("raw", "ema")}
         runs = verdicts.runs_of(study, row.id, results)
-        line = {"px here": runs[0]["protocol"]["resolution"] if runs else ""}
+        line = {"px here": f"{runs[0]['protocol']['resolution']}" if runs else ""}
         line |= {"raw": tables.spread(scores["raw"]), "average": tables.spread(scores["ema"])}
         fit = verdicts.score(study, row.id, results, split="train").values()
         line["on training images"] = f"{mean(fit):.1f}" if fit else ""
@@ -121,7 +165,7 @@ def trained(results, rows=()):
             _, change = verdicts.effect(study, {row.id: 1, own: -1}, results)
             value, span = tables.signed(change.value, 2), tables.span(change.interval())
             line["change, 95 %"] = f"{value} ({span})"
-        lines.append(line | {"n": len(scores["ema"])})
+        lines.append(line | {"n": f"{len(scores['ema'])}"})
     return pd.DataFrame(lines, index=[row.label for row in shown])
 
 

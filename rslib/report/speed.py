@@ -1,14 +1,23 @@
 """Table 7's costs: the paper's, and those measured on devices. Nothing needs torch."""
 
+from datetime import datetime, timedelta
+
 import pandas as pd
 
 from rslib.config import IMAGENET_COUNTS
 from rslib.evidence import devices
 from rslib.evidence.released import percent
 from rslib.recipes import pareto, resnet_rs
+from rslib.report import cells, in_blocks
 from rslib.report.tables import SPACE
 
-WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
+QUIET = timedelta(minutes=5)  # after which a load average of one minute has forgotten a measurement
+
+
+def printed():
+    """{row of Table 7: its cells as the paper prints them, 2.0 and not 2}."""
+    text = cells.printed("table7.csv", lambda line: (line["model"], int(line["resolution"])))
+    return {row: text[row.label, row.resolution] for row in pareto.table_7()}
 
 
 def published(released=()):
@@ -18,14 +27,14 @@ def published(released=()):
     """
     lines = [
         {
-            "px": row.resolution,
-            "params, M": f"{row.parameters:g}",
-            "FLOPs, B": f"{row.flops:g}",
-            "V100, s": f"{row.v100:g}",
-            "TPUv3, ms": f"{row.tpu:g}",
-            "top-1": f"{row.top1:.1f}",
+            "px": text["resolution"],
+            "params, M": text["params_m"],
+            "FLOPs, B": text["flops_b"],
+            "V100, s": text["v100_latency_s"],
+            "TPUv3, ms": text["tpu_latency_ms"],
+            "top-1, %": text["top1"],
         }
-        for row in pareto.table_7()
+        for text in printed().values()
     ]
     for column in sorted({found["preprocessing"] for found in released}):
         for line, row in zip(lines, pareto.table_7(), strict=True):
@@ -46,31 +55,58 @@ def conditions(measurements):
         return ", ".join(sorted({str(environment[name]) for environment in environments}))
 
     days = sorted(environment["began"][:10] for environment in environments)
-    loads = [one["machine"]["before"]["load"] for one in measurements if one["fits"]]
     commits = ", ".join(f"`{commit[:10]}`" for commit in all_of("commit").split(", "))
-    line = f"torch {all_of('torch')}; {' to '.join(dict.fromkeys((days[0], days[-1])))}; {commits}"
-    if loads:
-        line += f"; load of the machine just before {min(loads):.1f} to {max(loads):.1f}"
-    return f"{line}."
+    told = [f"torch {all_of('torch')}", " to ".join(dict.fromkeys((days[0], days[-1]))), commits]
+    return f"{'; '.join([*told, *loads(measurements)])}."
+
+
+def loads(measurements):
+    """[words] on the load of the machine before measurements, other programs' told from their own.
+
+    The first after a pause of `QUIET` finds what other programs do; one that follows another at
+    once finds mostly what that one did.
+    """
+    first, following, before = [], [], None
+    for one in sorted(measurements, key=lambda one: one["environment"]["began"]):
+        began = datetime.fromisoformat(one["environment"]["began"])
+        alone = before is None or began - before > QUIET
+        if one["fits"]:
+            (first if alone else following).append(one["machine"]["before"]["load"])
+        before = began
+    told = []
+    if first:
+        told.append(f"load before a first measurement, of other programs, {_range(first)}")
+    if following:
+        told.append(f"before one that follows another, mostly its own, {_range(following)}")
+    return told
+
+
+def _range(values):
+    return " to ".join(dict.fromkeys(f"{value:.1f}" for value in (min(values), max(values))))
 
 
 def measured(measurements):
     """A device's seconds for 128 images in training, a column a variant, beside the V100's.
 
-    measurements: of one device. The batch is the largest that fits, from 128 down on a GPU.
+    measurements: of one device. The batch is the largest that fits, from 128 down on a GPU, where
+    a step in the count is a block of one to ten.
     """
-    lines, rows = [], []
-    for row in pareto.table_7():
-        line = {"px": row.resolution, "V100, fp32": f"{row.v100:g}"}
+    lines = []
+    for row, text in printed().items():
+        line = {"px": text["resolution"], "V100, fp32, s": text["v100_latency_s"]}
         for variant in variants(measurements):
             one = find(measurements, row, variant)
-            line[variant] = seconds(one)
-            line[f"batch, {variant}"] = one["images"] if one and one["fits"] else ""
-            memory = devices.image_bytes(one) if one and one["fits"] else None
+            fits = one is not None and one["fits"]
+            line[f"{variant}, s"] = seconds(one)
+            line[f"steps, {variant}"] = f"{len(one['block_seconds'])}" if fits else ""
+            line[f"processes, {variant}"] = f"{len(devices.by_process(one))}" if fits else ""
+            line[f"batch, {variant}"] = f"{one['images']}" if fits else ""
+            memory = devices.image_bytes(one) if fits else None
             line[f"MiB an image, {variant}"] = f"{memory / 2**20:,.0f}" if memory else ""
+            load = f"{one['machine']['before']['load']:.1f}" if fits else ""
+            line[f"load before, {variant}"] = load
         lines.append(line)
-        rows.append(row)
-    return by_model(lines, rows)
+    return by_model(lines, pareto.table_7())
 
 
 def variants(measurements):
@@ -92,116 +128,28 @@ def seconds(one):
     return f"{middle:.3g} ({low:.3g}{SPACE}…{SPACE}{high:.3g})"
 
 
-def speedups(recorded, where=""):
-    """How many times as fast ResNet-RS trains as the EfficientNet it is set against.
-
-    where: the paper's table that states the pairs; all of them if empty. recorded:
-    {device: measurements}. The paper's columns are what it prints, in brackets what its
-    latencies make of a pair that is not its own. Then one for each device and variant: what becomes
-    of the claim, the ratio of medians, and its span from the least to the largest that the blocks
-    of steps allow.
-    """
-    lines = []
-    shown = [match for match in pareto.matches() if where in ("", match.where)]
-    for match in shown:
-        line = {
-            "ResNet-RS": label(match.ours),
-            "top-1": " : ".join(f"{top1:.1f}" for top1 in match.accuracies()),
-            "set by": match.where,
-        }
-        for name, printed, seconds in (
-            ("V100", match.v100, lambda row: row.v100),
-            ("TPUv3", match.tpu, lambda row: row.tpu),
-        ):
-            line[name] = f"{printed:.1f}" if printed else f"({match.speedup(seconds):.1f})"
-        for device, measurements in recorded.items():
-            for variant in variants(measurements):
-                line[f"{device}, {variant}"] = judged(match, measurements, variant)
-        lines.append(line)
-    return pd.DataFrame(lines, index=[label(match.theirs) for match in shown])
-
-
-def table_3(recorded):
-    """Table 3's four networks: seconds and memory on the paper's devices and on recorded ones.
-
-    Memory is that of 32 images, in GB; latency as in Table 7.
-    """
-    lines = []
-    for row, gigabytes in pareto.table_3().items():
-        line = {"TPUv3, s": f"{row.tpu / 1000:.1f}", "V100, s": f"{row.v100:.1f}"}
-        line["TPUv3, GB"] = f"{gigabytes:g}"
-        for device, measurements in recorded.items():
-            for variant in variants(measurements):
-                one = find(measurements, row, variant)
-                held = devices.memory(one) if one and one["fits"] else None
-                line[f"{device}, {variant}, s"] = seconds(one)
-                line[f"{device}, {variant}, GB"] = f"{held / 1e9:.1f}" if held else ""
-        lines.append(line)
-    return by_model(lines, pareto.table_3())
-
-
-def memory_ratios(recorded):
-    """How many times ResNet-RS's memory EfficientNet takes, for Table 3's two pairs."""
-    paper, lines, named = pareto.table_3(), [], []
-    for match in (m for m in pareto.matches() if m.where in ("Table 3", "Tables 3, 7")):
-        line = {"TPUv3": f"{paper[match.theirs] / paper[match.ours]:.1f}"}
-        for device, measurements in recorded.items():
-            for variant in variants(measurements):
-                pair = [find(measurements, row, variant) for row in (match.theirs, match.ours)]
-                held = [devices.memory(one) if one and one["fits"] else None for one in pair]
-                line[f"{device}, {variant}"] = (
-                    f"{held[0] / held[1]:.1f}" if all(held) else "not measured"
-                )
-        lines.append(line)
-        named.append(f"{label(match.theirs)} : {label(match.ours)}")
-    return pd.DataFrame(lines, index=named)
-
-
 def label(row):
     return f"{row.label} @{row.resolution}".replace("EfficientNet", "ENet").replace("-RS", "‑RS")
 
 
-def judged(match, measurements, variant):
-    """What a device says of a pair: verdict, ratio of medians, its span; or "not measured"."""
-    ratio = speedup(match, measurements, variant)
-    if ratio is None:
-        return "not measured"
-    value, low, high = ratio
-    gpu = measurements[0]["environment"]["device"] == "cuda"
-    said = verdict(match, ratio, variant, gpu=gpu)
-    return f"{said}{': ' if said else ''}{value:.2f} ({low:.2f}{SPACE}…{SPACE}{high:.2f})"
+def columns(recorded):
+    """[(device, variant, measurements)], a column each; recorded: {device: measurements}."""
+    return [
+        (device, variant, held) for device, held in recorded.items() for variant in variants(held)
+    ]
 
 
-def speedup(match, measurements, variant):
-    """(ratio of medians, least, largest), or None where one of the two was not measured."""
-    ours, theirs = (find(measurements, row, variant) for row in (match.ours, match.theirs))
-    if not (ours and theirs and ours["fits"] and theirs["fits"]):
-        return None
-    ours, theirs = devices.latency(ours), devices.latency(theirs)
-    return theirs[0] / ours[0], theirs[1] / ours[2], theirs[2] / ours[1]
+def no_gpu(recorded):
+    """A sentence, Markdown, while no GPU is recorded; then empty."""
+    kinds = {held[0]["environment"]["device"] for held in recorded.values()}
+    return "" if "cuda" in kinds else "**No GPU has been measured.**"
 
 
-def verdict(match, ratio, variant, *, gpu):
-    """What a measured speed-up says of the printed one: the V100's, or in bfloat16 the TPU's.
-
-    Sizes are compared as leads, ratios less one. Of a pair that is not the paper's nothing is said;
-    on a CPU, of which the paper says nothing, only the direction can be met.
-    """
-    value, low, high = ratio
-    printed = match.tpu if variant.startswith("bf16") else match.v100
-    if printed is None:
-        return ""
-    if low > 1 and gpu:
-        lead = (value - 1) / (printed - 1)
-        size = (
-            "magnitude" if 1 / WITHIN <= lead <= WITHIN else "larger" if lead > 1 else "direction"
-        )
-        return f"reproduced ({size})"
-    if low > 1:
-        return "same direction"
-    if high < 1:
-        return "contradicted" if gpu else "opposite direction here"
-    return "inconclusive"
+def admonition(signs, sentences):
+    """MyST: the answer box of a page; signs: of ✓ ✗ – ?, the least certain of which colours it."""
+    kind = in_blocks.KINDS[max(signs or "?", key="✓–✗?".index)]
+    text = " ".join(filter(None, sentences))
+    return f":::{{admonition}} Answer\n:class: {kind}\n\n{text}\n:::"
 
 
 def by_model(lines, rows):

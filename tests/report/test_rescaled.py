@@ -4,6 +4,7 @@ import base64
 import json
 from math import sqrt
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from rslib.costs import counts
 from rslib.evidence import devices, verdicts
 from rslib.recipes import efficientnet_rs, pareto
 from rslib.recipes.scales import at_scale
-from rslib.report import claims, pages, pareto_plot, rescaled, tables
+from rslib.report import claims, collect, pages, pareto_plot, rescaled, tables
 
 
 def device(seconds, kind="cpu"):
@@ -27,7 +28,8 @@ def device(seconds, kind="cpu"):
             "images": 128,
             "fits": True,
             "environment": environment,
-            "block_seconds": [took],
+            "block_seconds": [took] * 10,
+            "by_process": [[took] * 5] * 2,
         }
         for (name, side), took in seconds.items()
     ]
@@ -77,6 +79,25 @@ def test_the_figure_has_a_bar_for_each_slow_network_on_a_line():
     assert [bar[:, 0].tolist() for bar in bars] == [[1.0, 1.0], [3.0, 3.0]]
     assert [bar[1, 1] for bar in bars] == [B["b4"].top1, B["b5"].top1]
     assert pareto_plot.rescaled_curves({"two": device(PAPER)}) is None
+    plt.close(figure)
+
+
+def test_the_answer_says_what_it_gains_what_it_may_lose_and_what_was_not_run():
+    """B5 at a third of its time, and B6 in the time of B5 at its own resolution."""
+    faster = B["b5"].v100 / 3
+    held = {"a CPU": with_slow(b5=faster, b6=B["b5"].v100)}
+    said = rescaled.answer(held, [])
+    assert "not run on ImageNet" in said and "No GPU has been measured." in said
+    assert f"{B['b6'].v100 / B['b5'].v100:.2f} to 3.00 times as fast" in said
+    assert "2 processes each" in said and "runs" not in said
+    assert f"{B['b6'].top1 - B['b5'].top1:.1f} to " in said
+    assert "times as fast" not in rescaled.answer({"a CPU": device(PAPER)}, [])
+
+
+def test_the_recorded_answer_of_figure_5_is_short():
+    said = rescaled.answer(devices.recorded(), collect.recorded(efficientnet_rs.FIGURE_5))
+    assert len(said.split("\n\n")[1].split()) <= 60
+    assert "reduced runs are undertrained" in said
 
 
 def test_flops_fall_with_the_square_of_the_side():
@@ -87,15 +108,15 @@ def test_flops_fall_with_the_square_of_the_side():
         for row in efficientnet_rs.slow_networks()
         for side in (row.published.resolution, row.resolution)
     }
-    shown = rescaled.sides(counted).loc["EfficientNet-RS-B0"]
+    shown = rescaled.resolutions(counted).loc["EfficientNet-RS-B0"]
     own, slow = float(shown["FLOPs, B"]), float(shown["FLOPs, B, slow"])
     assert slow / own == pytest.approx((sides[1] / sides[0]) ** 2, rel=0.02)
 
 
 def test_the_front_page_judges_every_pair_that_the_paper_states():
     card = pages.pace({"a GPU": device(PAPER, "cuda"), "a CPU": device(PAPER)})
-    assert "- a GPU, fp32: **Of 7 claims: 7 reproduced (magnitude).**" in card
-    assert "- a CPU, fp32: **Of 7 claims: 7 same direction.**" in card
+    assert "- a GPU, fp32: **of 7 claims, 7 reproduced (magnitude).**" in card
+    assert "- a CPU, fp32: **of 7 claims, 7 same direction.**" in card
     assert card.count("\n| ResNet") == 7 and "none is recorded" not in card
     alone = pages.pace({"a CPU": device(PAPER)})
     assert "- GPU: none is recorded yet." in alone
@@ -182,7 +203,7 @@ def test_whatever_is_trained_of_figure_5_can_be_shown():
     assert "EfficientNet-B0, width 0.25, stem stride 2; EfficientNet-B1" in line
     assert "24 to 30 px" in line and "gate" not in line
     shown = rescaled.trained(results)
-    assert list(shown["px here"]) == [28, 24, 30, 28]
+    assert list(shown["px here"]) == ["28", "24", "30", "28"]
     assert shown["change, 95 %"].iloc[1].startswith("−1.00 (") and shown["n"].tolist() == [3] * 4
     assert not [name for name in tables.text(study, results).split() if name == "Δ"]
     assert pages.scorecard([study], {"figure5": results}) == ""  # undertrained: on its page only
