@@ -14,29 +14,13 @@
 # ---
 
 # %% [markdown]
-# # Figure 5: EfficientNet with smaller images
+# # Figure 5: EfficientNet at lower resolutions
 #
-# EfficientNet {cite:p}`tan2019efficientnet` scales width, depth and image size together, so its largest
-# network looks at 600 pixels. §7.2 keeps width and depth, makes the images smaller, and calls the
-# result EfficientNet-RS. Figure 5 shows "a marked improvement" of accuracy for the time it takes; and
-# ResNet-RS still ahead.
-#
-# The paper prints neither the sides that it chose nor the accuracies that it found: both are only
-# marks in its figure, and no code or weights were released. So **the sides on this page are this
-# book's choice**. What they cost is measured. What accuracy they reach on ImageNet has **not been run**;
-# in its place the page says how much they may lose, and trains the two smallest networks at a reduced
-# scale.
+# The paper's claim (§7.2, Figure 5): EfficientNet {cite:p}`tan2019efficientnet` at lower resolutions,
+# which the paper calls EfficientNet-RS, shows "a marked improvement" of accuracy for its training time,
+# and ResNet-RS is still ahead. It prints neither the resolutions nor the accuracies.
 
-# %% [markdown]
-# | this page | |
-# |---|---|
-# | shows | what was counted, every device that is recorded, and recorded runs; trains nothing unless asked to |
-# | needs | a minute on any machine |
-# | measure this machine | `python -m rslib profile figure5`, beside `python -m rslib profile table7` |
-# | train | `papermill notebooks/figure5.ipynb out.ipynb -p scale laptop -p seeds 3`: an hour on two CPU cores |
-# | ImageNet | `papermill notebooks/figure5.ipynb out.ipynb -p epochs 350` on a GPU with ImageNet; our sides, and no GPU has run it yet |
-
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
 seeds: int = 1  # Runs of each row, with seeds 1, 2 and so on
@@ -52,7 +36,7 @@ max_hours: float = None  # Refuse what would take longer; None for no limit
 threads: int = 1  # CPU threads of each training process
 workers: int = None  # Loader processes; None for 0 on a CPU, and up to 16 with a GPU
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 import inspect
 
 from IPython.display import Code, Markdown, display
@@ -66,108 +50,116 @@ from rslib.report import claims, collect, pareto_plot, rescaled, speed, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
-
-# %% [markdown]
-# ## The sides
-#
-# ResNet-RS goes from 160 to 320 pixels where EfficientNet goes from 224 to 600. Here EfficientNet-RS's
-# sides grow half as fast as EfficientNet's: the geometric mean of 192 pixels and the network's own
-# side, to the nearest multiple of 32, by which the network divides it. They go from 192 to 352 pixels.
-# One thing is known of the paper's own sides: its rule for RandAugment has three magnitudes, so some
-# lie on either side of 224 and of 320, and so do these.
-
-# %% tags=["remove-input"]
-Code(
-    inspect.getsource(efficientnet_rs.slow_side)
-    + "\n\n"
-    + inspect.getsource(efficientnet_rs.magnitude),
-    language="python",
-)
-
-# %%
 networks = efficientnet_rs.slow_networks()
-counted = {
-    (network.name, side): counts.count(network.name, side)
-    for network in networks
-    for side in (network.published.resolution, network.resolution)
-}
-rescaled.sides(counted)
 
-# %% [markdown]
-# ## What it costs, measured
-#
-# Seconds for 128 images in training steps, as [Table 7](table7.ipynb) has them. *May lose* is the use
-# that can be made of them without a single run on ImageNet: at its new time the network beats
-# EfficientNet's own line as long as it loses fewer points than that of its published accuracy. The
-# last column is the same for ResNet-RS's line, and negative where the network would have to gain.
-# Both are empty where a line does not reach: no EfficientNet is faster than B0. They are made of
-# medians; the brackets say how far single steps lie apart, and some lie far.
-
-# %%
+# %% tags=["remove-input", "scroll-output"]
+groups = collect.collect(FIGURE_5, asked)
 recorded = {
     name: held
     for name, held in devices.recorded().items()
     if any(speed.find(held, network, v) for network in networks for v in speed.variants(held))
 }
-for name, measurements in recorded.items():
-    for variant in speed.variants(measurements):
-        display(Markdown(f"**{name}, {variant}**. {speed.conditions(measurements)}"))
-        display(rescaled.costs(measurements, variant))
 
-# %% [markdown]
-# ## Figure 5, as far as it can be measured
-#
-# Accuracies of the two lines are the published ones. A bar stands where an EfficientNet-RS's measured
-# time is. It reaches from EfficientNet's line up to the accuracy that the same network has at its own
-# side: if its accuracy, which was not run, lies within the bar, the slower scaling was a gain. A long
-# bar is easy to meet, a short one hard. B0 has none: no published EfficientNet is as fast.
+# %% tags=["remove-input"]
+Markdown(rescaled.answer(recorded, groups))
 
-# %% mystnb={"image": {"alt": "Published top-1 over measured training time of ResNet-RS and EfficientNet as two lines. At the time of each EfficientNet-RS stands a vertical bar from EfficientNet's line to the accuracy of the same network at its own side; from B4 on a bar lies far left of its network's mark."}}
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Published top-1 over measured training time on a CPU, with a line for ResNet-RS and one for EfficientNet. At the time of each EfficientNet-RS from B1 to B7 a vertical bar rises from EfficientNet's line to the accuracy of the same network at its own resolution, 0.4 to 1.4 points; from B4 on the bars are far left of their networks."}}
 _ = pareto_plot.rescaled_curves(recorded)
 
 # %% [markdown]
-# ## Trained at a reduced scale
-#
-# B0 and B1, each at its own side and at the slow one, by EfficientNet's own recipe: RMSProp, a rate that
-# falls by 3 % every 2.4 epochs, dropout and stochastic depth of 0.2; with RandAugment in place of
-# AutoAugment. At reduced scales its magnitude is 10 throughout, so that only the side differs. (At paper
-# scale it follows §7.2's rule, which gives B1 less at its slow side: there two things differ.)
-#
-# Reduced are the width, the number of images, and all sides by a factor of eight; batch, rate and crops
-# follow the scale, as `rslib/recipes/scales.py` has it. At the scale `laptop` weight decay, unchanged at
-# 1e-5, decays next to nothing in so few steps. A small image in a small network is not a large one in a
-# large one: these runs test the idea, not the figure.
+# **Figure 5, as far as it can be measured.** The lines have published accuracies. A bar is at the measured
+# time of an EfficientNet-RS and rises from EfficientNet's line to the accuracy that the same network has
+# at its own resolution. If its accuracy, which was not run, is within the bar, the lower resolution is a
+# gain. A long bar is easy to meet, a short one hard. B0 has none: no published EfficientNet is as fast.
 
-# %% tags=["scroll-output"]
-groups = collect.collect(FIGURE_5, asked)
+# %% tags=["remove-input"]
+for name, measurements in recorded.items():
+    display(Markdown(f"{name}: {speed.conditions(measurements)} Files: `data/results/profile/`."))
 
-# %%
+# %% [markdown]
+# ## What it costs, and what it may lose
+#
+# Seconds for 128 images in training steps, as in [Table 7](table7.ipynb). At its new time a network is
+# above EfficientNet's own line as long as it *loses* fewer points of its published accuracy than the
+# table says. The last column is the same for ResNet-RS's line; it is negative where the network would
+# have to gain. Both are empty where a line does not reach. They are computed from medians of one process;
+# the brackets show how far single steps differ, and some differ much.
+
+# %% tags=["remove-input"]
+for name, measurements in recorded.items():
+    for variant in speed.variants(measurements):
+        display(Markdown(f"**{name}, {variant}**"))
+        display(rescaled.costs(measurements, variant))
+
+# %% [markdown]
+# ## Why
+#
+# Compound scaling grows width, depth and resolution together, up to 600 pixels, where ResNet-RS goes from
+# 160 to 320. Time grows at least with the square of the resolution, while accuracy probably gains less
+# and less from it. So the networks with the highest resolutions have the most time to win.
+#
+# **What would change our mind**: the eight networks trained on ImageNet at these resolutions; any of them
+# that loses more than its bar.
+#
+# ## The resolutions
+#
+# EfficientNet-RS's resolutions here grow half as fast as EfficientNet's: the geometric mean of 192 pixels
+# and the network's own, to the nearest multiple of 32, by which the network divides it. One thing is known
+# of the paper's choice: its rule for RandAugment has three magnitudes, so some of its resolutions are on
+# either side of 224 and of 320 pixels, and so are some of these.
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Code: resolution and RandAugment's magnitude", "code_prompt_hide": "Code: resolution and RandAugment's magnitude"}
+Code(
+    inspect.getsource(efficientnet_rs.slow_resolution)
+    + "\n\n"
+    + inspect.getsource(efficientnet_rs.magnitude),
+    language="python",
+)
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "All resolutions, with magnitudes and FLOPs", "code_prompt_hide": "All resolutions, with magnitudes and FLOPs"}
+counted = {
+    (network.name, pixels): counts.count(network.name, pixels)
+    for network in networks
+    for pixels in (network.published.resolution, network.resolution)
+}
+rescaled.resolutions(counted)
+
+# %% [markdown]
+# ## A note on small trained networks
+#
+# B0 and B1 were trained at the scale `laptop`, each at its own resolution and at the lower one. They are
+# far from fitting their training images, and another seed changes the result by points: in so few steps,
+# at EfficientNet's rate, they do not finish learning. So these runs decide nothing, and their two claims
+# are not on the [scorecard](../book/scorecard.md). A small image in a small network is not a large one in
+# a large one, either.
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The runs", "code_prompt_hide": "The runs"}
 for results in groups:
     display(Markdown(tables.headline(FIGURE_5, results)))
     display(rescaled.trained(results, asked.rows))
 
-# %% [markdown]
-# At the scale `laptop` these networks are far from knowing their training images, which the column *on
-# training images* shows, and another seed is another result by points: in so few steps, at EfficientNet's
-# rate, they have not finished learning. Three seeds then tell only large differences.
-#
-# ## The claims
-#
-# "Improves the Pareto efficiency" was written down before the first run as two sums over these rows,
-# which are ours as the sides are. Compound scaling's line goes through B0 and B1 at their own sides, over
-# the logarithm of FLOPs, and a slow network is above it or below it. All cells are read by the average of
-# the weights.
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "How they were trained", "code_prompt_hide": "How they were trained"}
+Markdown(
+    "The recipe is EfficientNet's own: RMSProp, a rate that falls by 3 % every 2.4 epochs, dropout and "
+    "stochastic depth of 0.2, with RandAugment in place of AutoAugment. At reduced scales its magnitude "
+    "is 10 throughout, so that only the resolution differs. (At paper scale it follows §7.2's rule, which "
+    "gives B1 less at its lower resolution: there two things differ.) The width, the number of images, "
+    "and all resolutions by a factor of eight are reduced; batch, rate and crops follow the scale "
+    "(`rslib/recipes/scales.py`). Weight decay, unchanged at 1e-5, does next to nothing in so few steps."
+)
 
-# %%
-claims.sums(FIGURE_5)
+# %% tags=["remove-input", "hide-output", "words"] mystnb={"code_prompt_show": "The claims as sums over rows", "code_prompt_hide": "The claims as sums over rows"}
+display(
+    Markdown(
+        '"Improves the Pareto efficiency" was registered before the first run as two sums over these rows. '
+        "Compound scaling's line goes through B0 and B1 at their own resolutions, over the logarithm of "
+        "FLOPs, and a network at a lower resolution is above it or below it. All rows are read by the "
+        "average of the weights."
+    )
+)
+display(claims.sums(FIGURE_5))
 
-# %% [markdown]
-# On that line B0 is 0 and B1 is 1. The sums take the slow networks' places by FLOPs at the paper's sides,
-# in quarters; B0's is beyond the line's end. The networks that are trained at a reduced scale have places
-# of their own. Where theirs is the larger, the sum holds them against too low a point of the line, which
-# makes the claim easier if B1 is better than B0:
-
-# %%
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Where the networks are on the line", "code_prompt_hide": "Where the networks are on the line"}
 at = {
     scale: {
         row.id: counts.count_recipe(at_scale(row, scale).recipe, classes).flops
@@ -175,28 +167,52 @@ at = {
     }
     for scale, classes in (("paper", 1000), ("laptop", 10), ("gpu", 10))
 }
-rescaled.places(at)
+display(rescaled.places(at))
+display(
+    Markdown(
+        "On that line B0 is 0 and B1 is 1. The sums take places by FLOPs at the paper's scale, in quarters; "
+        "B0's is beyond the line's end. At a reduced scale the places differ. Where one is larger, the sum "
+        "compares the network with too low a point of the line, which makes the claim easier if B1 is "
+        "better than B0."
+    )
+)
 
-# %%
+# %% tags=["remove-input", "hide-output", "words"] mystnb={"code_prompt_show": "The claims in numbers", "code_prompt_hide": "The claims in numbers"}
 for results in groups:
     if not tables.no_evidence(results):
         display(Markdown(f"**{tables.short(results)}**"))
         display(claims.frame(FIGURE_5, results))
+display(
+    Markdown(
+        "A verdict takes what it takes in [Table 1](table1.ipynb): an interval over seeds, Holm's "
+        "correction, and an interval over test images, all of which leave out zero."
+    )
+)
 
 # %% [markdown]
-# A verdict takes what it takes in [Table 1](table1.ipynb): an interval over seeds, Holm's correction,
-# and an interval over test images, that all leave out zero.
-#
 # ## Run it yourself
 #
-# - `python -m rslib profile figure5` measures the eight networks at their slow sides on this machine,
-#   `python -m rslib record profile` records them.
+# ```bash
+# python -m rslib profile efficientnet_b3 --resolution 240                        # one network: a minute
+# python -m rslib profile table7 && python -m rslib profile figure5               # the costs: half an hour
+# papermill notebooks/figure5.ipynb out.ipynb -p scale laptop -p seeds 3          # the runs: an hour
+# papermill notebooks/figure5.ipynb out.ipynb -p epochs 350                       # ImageNet, on a GPU
+# ```
+#
+# - Times are for two CPU cores. To resume, run the same command again. The last one has our resolutions,
+#   and no GPU has run it yet.
+# - `python -m rslib record profile` records what was measured, `make render` shows it.
 # - `-p rows b0-compound,b0-slow` trains some rows, `-p data_dir /path/to/images` takes other images.
-# - `python -m rslib profile efficientnet_b3 --resolution 240` tries a side of your own.
 #
 # ## Exercises
 #
 # 1. Which networks can lose the most? What does that say of compound scaling at large sizes?
-# 2. Choose sides that grow as slowly as ResNet-RS's, from 160 to 320. Which bars grow?
-# 3. Is EfficientNet-B3 at 256 pixels likelier to lie within its bar than B1 at 224? What would you
+#
+# :::{dropdown} Solution
+# B2, B4 and B5 can lose the most, 1.3 to 1.4 points. B5 and B6 gain most time, more than a factor of
+# four; but the line is flat there, so that a large gain in time is few points on it.
+# :::
+#
+# 2. Choose resolutions that grow as slowly as ResNet-RS's, from 160 to 320. Which bars grow?
+# 3. Is EfficientNet-B3 at 256 pixels likelier to be within its bar than B1 at 224? What would you
 #    have to run to know?

@@ -16,29 +16,15 @@
 # %% [markdown]
 # # Table 7: what accuracy costs
 #
-# Eleven ResNet-RS and eight EfficientNets, and for each what it costs: parameters, FLOPs, the time
-# of a training step on two accelerators. EfficientNets have fewer parameters and fewer FLOPs at the
-# same accuracy, and yet the paper trains ResNet-RS "1.7x - 2.7x faster" on TPUs and "2.1x - 3.3x"
-# on GPUs (§1, §7.1, Figures 1 and 4). No network has to be trained to test that: one step of each
-# is enough. The accuracies on this page are those that the paper published; everything else is
-# counted or measured here.
+# The paper's claim (§1, §7.1, Table 7): EfficientNets have fewer parameters and fewer FLOPs, and yet
+# ResNet-RS reaches the same accuracy "1.7x - 2.7x faster" on TPUs and "2.1x - 3.3x" faster on GPUs.
 
-# %% [markdown]
-# | this page | |
-# |---|---|
-# | shows | what was counted, and every device that is recorded; measures nothing unless asked to |
-# | needs | a minute on any machine |
-# | this machine | `papermill notebooks/table7.ipynb out.ipynb -p device auto`: twenty minutes on two CPU cores; no GPU was measured yet |
-# | one network | `python -m rslib profile resnet_rs_50 --resolution 160` |
-#
-# The same command again goes on where it stopped, and measures nothing twice.
-
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 device: str = ""  # cpu, cuda or auto measures this machine; empty shows what is recorded
 variants: list = []  # Such as "fp32,bf16"; empty for those usual on the device
 runs_dir: str = ""  # Where this machine's measurements are kept; empty for runs/ of the project
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 import inspect
 
 from IPython.display import Code, Markdown, display
@@ -46,38 +32,46 @@ from IPython.display import Code, Markdown, display
 from rslib.costs import counts
 from rslib.evidence import released
 from rslib.recipes import pareto
-from rslib.report import collect, counted, pareto_plot, speed
+from rslib.report import collect, counted, pareto_plot, ratios, speed
 from rslib.running import params
 
 asked = params.from_namespace(globals(), params.Profiling)
 
+# %% tags=["remove-input", "scroll-output"]
+recorded = collect.profiled(pareto.TABLE_7, asked)
+
+# %% tags=["remove-input"]
+Markdown(ratios.answer(recorded))
+
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Published top-1 over training time, one panel for each device, with one line for ResNet-RS and one for EfficientNet. In the paper's panels, TPU and V100, the line of ResNet-RS is left of EfficientNet's wherever both reach the same accuracy. On the recorded CPU the lines cross near 83 percent: EfficientNet is faster below, ResNet-RS above."}}
+_ = pareto_plot.curves(recorded)
+
 # %% [markdown]
-# ## What the paper reports
+# **Figures 1 and 4 of the paper, on every device.** Each mark is a network; further left is faster. The
+# accuracies are the published ones in every panel, only the training times differ. The paper's own
+# figures have the TPU; its V100 is from its Table 7.
+
+# %% tags=["remove-input"]
+for name, measurements in recorded.items():
+    display(Markdown(f"{name}: {speed.conditions(measurements)} Files: `data/results/profile/`."))
+
+# %% [markdown]
+# ## The speed claim
 #
-# Latencies are those of training steps (Appendix H): on one V100 in float32, seconds for 128 images;
-# on eight TPUv3 cores in bfloat16, milliseconds for 1,024. FLOPs are of one image forward, two for
-# each multiplication with its addition. Top-1 is in percent of ImageNet's validation images; beside
-# it stands what released weights reach here, where that is recorded (`python -m rslib evaluate`).
+# How many times as fast ResNet-RS trains, pair by pair. In brackets beside a measured ratio is its span
+# between the shortest and the longest steps. The paper prints no ratio for B0, B1 and B3; for these the
+# table has the fastest ResNet-RS that is at least as accurate, and in brackets what the paper's
+# latencies give. The last row is Table 4's pair, whose accuracies come from pseudo-labels.
 
-# %%
-speed.published(released.recorded())
-
-# %% [markdown]
-# ## Counted
-#
-# Parameters and FLOPs can be counted without a single image. The networks are built on PyTorch's
-# *meta* device, where tensors have shapes and no values, and each convolution and linear layer
-# reports what it does. *Activations* are the elements that those layers put out for one image;
-# training keeps them for the way back.
-
-# %%
-networks = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
-counted.table(networks)
+# %% tags=["remove-input"]
+ratios.table(recorded)
 
 # %% [markdown]
-# Where printed and counted FLOPs differ by more than rounding: ResNet-RS-152 at 192 pixels, which the
-# paper prints as 18; and some EfficientNets, whose figures the paper seems to have taken over from
-# the EfficientNet paper {cite:p}`tan2019efficientnet`.
+# A verdict takes ten steps and two processes of each network: the steps of one process show how steady
+# it was, not how another hour would differ. In float32 the printed V100 ratio counts, in bfloat16 the
+# TPU's. *Reproduced (magnitude)* is a lead, the ratio less one, within a factor of 1.25 of the printed
+# one; *larger* and *direction* are larger and smaller leads. On a CPU only the direction is judged,
+# because the paper says nothing of CPUs.
 #
 # ## Why fewer FLOPs can take longer
 #
@@ -85,93 +79,92 @@ counted.table(networks)
 #
 # $$ t \ge \sum_\ell \max\left(\frac{F_\ell}{\text{FLOP/s}},\ \frac{M_\ell}{\text{bytes/s}}\right). $$
 #
-# What decides is *operational intensity*: FLOPs for each number read or written. EfficientNet's
+# What decides is *operational intensity*: FLOPs for each number that is read or written. EfficientNet's
 # depthwise convolutions have little of it: each output takes nine or 25 multiplications, where a dense
-# 3×3 convolution of 256 channels takes 2,304. And they work on the wide side of a block, where ResNet
-# has its 3×3 convolution on the narrow one. It is counted as
+# 3×3 convolution of 256 channels takes 2,304. They also work on the wide side of a block, where
+# ResNet's 3×3 convolution works on the narrow one.
 
 # %% tags=["remove-input"]
+networks = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
+Markdown("§7.1 says this of activations and intensity. By count: " + counted.said(networks))
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "EfficientNet's counts divided by ResNet-RS's, pair by pair", "code_prompt_hide": "EfficientNet's counts divided by ResNet-RS's, pair by pair"}
+counted.compared(networks)
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Code: operational intensity", "code_prompt_hide": "Code: operational intensity"}
 Code(inspect.getsource(counted.intensity), language="python")
 
 # %% [markdown]
-# §7.1 says that EfficientNets have the larger activations and the lower intensity. Here are, for the
-# pairs of [the speed claim](#the-speed-claim), EfficientNet's counts divided by ResNet-RS's.
-
-# %%
-counted.compared(networks)
-
-# %% tags=["remove-input"]
-Markdown(counted.said(networks))
-
-# %% [markdown]
-# ## Measured
+# **What would change our mind**: a GPU on which EfficientNet's line is left of ResNet-RS's. On a CPU
+# the lines cross, probably because arithmetic is slow there compared with memory, so that fewer FLOPs
+# pay more than on the paper's accelerators.
 #
-# A training step is forward, loss, backward, SGD with momentum and the average of the weights. As in
-# Appendix H a batch has 128 images and is halved until it fits, and times are for 128 images; on a CPU
-# it begins with four. A time is the median of several steps or blocks of steps, with the shortest and
-# the longest: they tell how steady one process was, not how another day or machine would differ.
-# *MiB an image* is what a further image adds to the peak of memory. Images lie in memory with their
-# channels last, but for the variant `fp32-nchw`. Devices that are recorded:
+# ## Details
+#
+# FLOPs are those of one image forward, two for each multiplication with its addition. Parameters and
+# FLOPs are counted on PyTorch's *meta* device, where tensors have shapes and no values. *Activations*
+# are the elements that convolutions and linear layers put out for one image; training keeps them for
+# the backward pass. Counted and printed FLOPs differ by more than rounding for ResNet-RS-152 at 192
+# pixels, and for some EfficientNets, whose numbers seem to be those of the EfficientNet paper
+# {cite:p}`tan2019efficientnet`.
 
-# %% tags=["scroll-output"]
-recorded = collect.profiled(pareto.TABLE_7, asked)
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Table 7 as the paper prints it", "code_prompt_hide": "Table 7 as the paper prints it"}
+display(speed.published(released.recorded()))
+display(
+    Markdown(
+        "Latencies are those of training steps (Appendix H): on one V100 in float32, for 128 images; on "
+        "eight TPUv3 cores in bfloat16, for 1,024. Top-1 is that of ImageNet's validation images. What "
+        "released weights reach here is shown beside it once it is recorded (`rslib evaluate`)."
+    )
+)
 
-# %%
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Counted: parameters, FLOPs, activations, intensity", "code_prompt_hide": "Counted: parameters, FLOPs, activations, intensity"}
+counted.table(networks)
+
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Measured: every network on every recorded device", "code_prompt_hide": "Measured: every network on every recorded device"}
 for name, measurements in recorded.items():
-    display(Markdown(f"**{name}**. {speed.conditions(measurements)}"))
+    display(Markdown(f"**{name}**"))
     display(speed.measured(measurements))
+display(
+    Markdown(
+        "A training step is forward, loss, backward, SGD with momentum and the average of the weights. A "
+        "batch has 128 images on a GPU and four on a CPU, and is halved until it fits; times are for 128 "
+        "images, as medians of steps with the shortest and the longest. *MiB an image* is what a further "
+        "image adds to the peak of memory. *Load before* is the machine's average over the last minute. "
+        "Images lie in memory with their channels last, except in the variant `fp32-nchw`."
+    )
+)
 
 # %% [markdown]
-# ## The speed claim
+# **Table 9** has top-1 on ImageNet's test split for two networks: 82.7 instead of 82.8 % for
+# ResNet-RS-152 at 224 pixels, and 83.7 instead of 83.8 % for ResNet-RS-270. It was not run again,
+# because it takes the trained weights, and the test labels are not public.
 #
-# How many times as fast ResNet-RS trains. The paper prints this for seven pairs, and its ranges, "1.7x -
-# 2.7x" and "2.1x - 3.3x", are those of Table 7's five. It sets nothing against B0, B1 and B3. For
-# these the table takes the fastest ResNet-RS that is at least as accurate, with what the paper's own
-# latencies give in brackets: there the lead is smaller. (Table 4's pair was trained with
-# pseudo-labels too, so its accuracies are others.)
-#
-# For a measured pair of the paper's the table says what becomes of the claim, the ratio, and its span
-# between the shortest and longest steps. In float32 the V100's figure counts, in bfloat16 the TPU's.
-# *Reproduced (magnitude)* is a lead, the ratio less one, within a factor of 1.25 of the printed one;
-# *larger* and *direction* are larger and smaller leads. The paper says nothing of CPUs: there only
-# the direction is judged. Every recorded device has a column.
-#
-# This verdict is a weaker one than those on accuracy: it compares the steps of one process with those of
-# another, three to fifty of each, and no second process was measured.
-
-# %%
-speed.speedups(recorded)
-
-# %% [markdown]
-# ## Figures 1 and 4
-#
-# Each mark is a network. Further left is faster. The paper's figures show the TPU; the V100 is in its
-# Table 7. The accuracies are the same in every panel; only the devices differ.
-
-# %% mystnb={"image": {"alt": "Published top-1 over training time, one panel a device, with one line for ResNet-RS and one for EfficientNet. In the paper's two panels the line of ResNet-RS lies left of EfficientNet's at every accuracy but the highest, which only EfficientNet-B7 has."}}
-_ = pareto_plot.curves(recorded)
-
-# %% [markdown]
-# ## Table 9
-#
-# The top-1 of Table 7 is that of ImageNet's validation images. For two networks the paper has the test
-# split's too: 82.7 in place of 82.8 % for ResNet-RS-152 at 224 pixels, and 83.7 in place of 83.8 % for
-# ResNet-RS-270. Nothing of this was run again: it takes the trained weights, and the test labels are
-# not public.
-
-# %% [markdown]
 # ## Run it yourself
 #
-# - `-p device auto` measures this machine and adds it to every table and figure of the page.
+# ```bash
+# python -m rslib profile resnet_rs_50 --resolution 160          # one network: half a minute
+# papermill notebooks/table7.ipynb out.ipynb -p device auto      # all nineteen: 20 minutes on two CPU cores
+# make gpu                                                       # a GPU: nine minutes, several processes
+# ```
+#
+# - The second adds this machine to every table and figure of the page. On a CPU its largest network,
+#   B7, takes 18 GB. To resume, run the same command again; nothing is measured twice.
 # - `-p variants fp32,bf16` chooses; `fp32-compiled` and `bf16-compiled` go through `torch.compile`.
 # - `python -m rslib record profile` copies what was measured to `data/results/profile/`, and
 #   `make render` shows it here.
-# - A machine should do nothing else while it is measured. Its load before and after is in the file.
+# - The machine should do nothing else meanwhile.
 #
 # ## Exercises
 #
 # 1. On which device do FLOPs predict the order of the networks best?
+#
+# :::{dropdown} Solution
+# On the CPU. There EfficientNet-B0 to B3, which have the fewest FLOPs, are the fastest networks of their
+# accuracy; on the TPU and the V100 each of them is slower than a ResNet-RS with several times its FLOPs.
+# :::
+#
 # 2. Which EfficientNet has the largest share of its least possible time in layers that are bound by
 #    memory? `counts.count("efficientnet_b4", 380).layers` has what you need.
-# 3. Measure ResNet-RS-50 at 160 pixels with `--variants fp32,fp32-compiled`. What does compiling gain
-#    it, and what EfficientNet-B1?
+# 3. Measure ResNet-RS-50 at 160 pixels with `--variants fp32,fp32-compiled`. What does it gain from
+#    compiling, and what does EfficientNet-B1?
