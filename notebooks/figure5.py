@@ -193,13 +193,14 @@ display(
 # ## Run it yourself
 #
 # ```bash
-# python -m rslib profile efficientnet_b3 --resolution 240                        # one network: a minute
-# python -m rslib profile table7 && python -m rslib profile figure5               # the costs: half an hour
-# papermill notebooks/figure5.ipynb out.ipynb -p scale laptop -p seeds 3          # the runs: an hour
-# papermill notebooks/figure5.ipynb out.ipynb -p epochs 350                       # ImageNet, on a GPU
+# python -m rslib profile efficientnet_b3 --resolution 240       # one network: a minute
+# python -m rslib profile figure5                                # all eight: ten minutes
+# papermill notebooks/figure5.ipynb out.ipynb -p scale laptop \
+#   -p seeds 3                                                   # the runs: an hour
+# papermill notebooks/figure5.ipynb out.ipynb -p epochs 350      # ImageNet, on a GPU
 # ```
 #
-# - Times are for two CPU cores. To resume, run the same command again. The last one has our resolutions,
+# - Times are for two CPU cores. The second needs `python -m rslib profile table7` beside it. To resume, run the same command again. The last one has our resolutions,
 #   and no GPU has run it yet.
 # - `python -m rslib record profile` records what was measured, `make render` shows it.
 # - `-p rows b0-compound,b0-slow` trains some rows, `-p data_dir /path/to/images` takes other images.

@@ -60,7 +60,7 @@ for name, measurements in recorded.items():
 # %% [markdown]
 # ## Memory
 #
-# EfficientNet over ResNet-RS:
+# EfficientNet over ResNet-RS; where one device is recorded, *here* is that device:
 
 # %% tags=["remove-input"]
 memory.table(recorded, networks)
@@ -132,12 +132,12 @@ ratios.table(recorded, "Table 4")
 # ## Run it yourself
 #
 # ```bash
-# python -m rslib profile resnet_rs_350 --resolution 256       # one network: a minute on two CPU cores
-# papermill notebooks/table3.ipynb out.ipynb -p device auto    # the six of Tables 3 and 4: ten minutes, 18 GB
-# make gpu                                                     # a GPU: nine minutes
+# python -m rslib profile resnet_rs_350 --resolution 256      # one network: a minute
+# papermill notebooks/table3.ipynb out.ipynb -p device auto   # six networks: ten minutes
+# make gpu                                                    # a GPU: nine minutes
 # ```
 #
-# The second adds this machine to the tables here and on the page of Table 7. To resume, run the same
+# The first two times are for two CPU cores; B7 takes 18 GB. The second adds this machine to the tables here and on the page of Table 7. To resume, run the same
 # command again. `python -m rslib record profile` and `make render` put what was measured into the book.
 #
 # ## Exercises

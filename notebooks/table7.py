@@ -58,7 +58,8 @@ for name, measurements in recorded.items():
 # %% [markdown]
 # ## The speed claim
 #
-# How many times as fast ResNet-RS trains, pair by pair. In brackets beside a measured ratio is its span
+# How many times as fast ResNet-RS trains, pair by pair. Where one device is recorded, *here* is that
+# device. In brackets beside a measured ratio is its span
 # between the shortest and the longest steps. The paper prints no ratio for B0, B1 and B3; for these the
 # table has the fastest ResNet-RS that is at least as accurate, and in brackets what the paper's
 # latencies give. The last row is Table 4's pair, whose accuracies come from pseudo-labels.
@@ -143,11 +144,13 @@ display(
 # ## Run it yourself
 #
 # ```bash
-# python -m rslib profile resnet_rs_50 --resolution 160          # one network: half a minute
-# papermill notebooks/table7.ipynb out.ipynb -p device auto      # all nineteen: 20 minutes on two CPU cores
-# make gpu                                                       # a GPU: nine minutes, several processes
+# python -m rslib profile resnet_rs_50 --resolution 160       # one network: half a minute
+# papermill notebooks/table7.ipynb out.ipynb -p device auto   # all nineteen: 20 minutes
+# make gpu                                                    # a GPU: nine minutes
 # ```
 #
+# - The first two times are for two CPU cores. The third measures each network in several processes, as
+#   far as its time goes.
 # - The second adds this machine to every table and figure of the page. On a CPU its largest network,
 #   B7, takes 18 GB. To resume, run the same command again; nothing is measured twice.
 # - `-p variants fp32,bf16` chooses; `fp32-compiled` and `bf16-compiled` go through `torch.compile`.

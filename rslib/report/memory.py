@@ -12,7 +12,16 @@ from rslib.evidence import devices
 from rslib.evidence.blocks import UNDECIDED
 from rslib.recipes import pareto
 from rslib.report import cells, ratios
-from rslib.report.speed import admonition, by_model, columns, find, label, no_gpu, seconds
+from rslib.report.speed import (
+    admonition,
+    by_model,
+    columns,
+    find,
+    head,
+    label,
+    no_gpu,
+    seconds,
+)
 from rslib.report.tables import SPACE
 
 IMAGES = 32  # of which Table 3 states the memory
@@ -121,14 +130,15 @@ def table(recorded: Mapping[str, Sequence[dict]], counts: Mapping) -> pd.DataFra
             "memory, paper, TPUv3": f"{printed_ratio(match):.1f}",
         }
         for device, variant, held in columns(recorded):
-            one, where = compare(match, held, variant, counts), f"{device}, {variant}"
+            one = compare(match, held, variant, counts)
+            where = head(device, variant, recorded)
             if one is None:
                 line[f"memory, {where}"] = ratios.NOT_MEASURED
                 continue
             line[f"memory, {where}, {one.images} images"] = f"{one.measured:.1f}"
-            head = f"memory, {where}, {IMAGES} images, {how(held, variant)} (interval)"
-            line[head] = f"{one.value:.1f} ({one.span})"
-            line[f"verdict: {where}"] = f"{ratios.sign(one.verdict)} {one.verdict}"
+            whole = f"memory, {where}, {IMAGES} images, {how(held, variant)} (interval)"
+            line[whole] = f"{one.value:.1f} ({one.span})"
+            line[f"verdict {where}"] = f"{ratios.sign(one.verdict)} {one.verdict}"
         lines.append(line)
     names = [f"{label(match.theirs)} : {label(match.ours)}" for match in pairs()]
     return pd.DataFrame(lines, index=names).fillna("")
@@ -151,12 +161,12 @@ def networks(recorded: Mapping[str, Sequence[dict]]) -> pd.DataFrame:
             "V100, s": text["v100_latency_s"],
         }
         for device, variant, held in columns(recorded):
-            one, where = find(held, row, variant), f"{device}, {variant}"
+            one, where = find(held, row, variant), head(device, variant, recorded)
             full = one["memory"]["full"] if one and one["fits"] else None
             known = devices.memory(one) if full else None
             line[f"{where}, GB, batch"] = f"{full / 1e9:.1f}, {one['images']}" if full else ""
-            head = f"{where}, GB, {IMAGES} images, {how(held, variant)}"
-            line[head] = f"{known / 1e9:.1f}" if known else ""
+            whole = f"{where}, GB, {IMAGES} images, {how(held, variant)}"
+            line[whole] = f"{known / 1e9:.1f}" if known else ""
             line[f"{where}, s"] = seconds(one)
         lines.append(line)
     return by_model(lines, pareto.table_3())

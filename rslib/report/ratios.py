@@ -11,7 +11,7 @@ import pandas as pd
 from rslib.evidence import devices
 from rslib.evidence.blocks import UNDECIDED
 from rslib.recipes import pareto
-from rslib.report.speed import admonition, columns, find, label, no_gpu
+from rslib.report.speed import admonition, columns, find, head, label, no_gpu
 from rslib.report.tables import SPACE
 
 WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
@@ -145,7 +145,7 @@ def table(recorded: Mapping[str, Sequence[dict]], where: str = "") -> pd.DataFra
     for match in shown:
         line = {
             "ResNet-RS": label(match.ours),
-            "top-1, %": " : ".join(f"{top1:.1f}" for top1 in match.accuracies()),
+            "top-1, %": f"{SPACE}:{SPACE}".join(f"{top1:.1f}" for top1 in match.accuracies()),
             "printed in": "" if match.where == "here" else match.where,
         }
         for name, printed, seconds in (
@@ -155,8 +155,9 @@ def table(recorded: Mapping[str, Sequence[dict]], where: str = "") -> pd.DataFra
             line[name] = f"{printed:.1f}" if printed else f"({match.speedup(seconds):.1f})"
         for device, variant, held in columns(recorded):
             one = compare(match, held, variant)
-            line[f"{device}, {variant}"] = one.span if one else NOT_MEASURED
-            line[f"verdict: {device}, {variant}"] = _verdict(one)
+            where = head(device, variant, recorded)
+            line[where] = one.span if one else NOT_MEASURED
+            line[f"verdict {where}"] = _verdict(one)
         lines.append(line)
     return pd.DataFrame(lines, index=[label(match.theirs) for match in shown])
 

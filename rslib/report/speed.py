@@ -75,9 +75,9 @@ def loads(measurements):
         before = began
     told = []
     if first:
-        told.append(f"load before a first measurement, of other programs, {_range(first)}")
+        told.append(f"load before the first of a series (other programs) {_range(first)}")
     if following:
-        told.append(f"before one that follows another, mostly its own, {_range(following)}")
+        told.append(f"before the others (mostly the preceding measurement) {_range(following)}")
     return told
 
 
@@ -137,6 +137,11 @@ def columns(recorded):
     return [
         (device, variant, held) for device, held in recorded.items() for variant in variants(held)
     ]
+
+
+def head(device, variant, recorded):
+    """What a table's heading calls one of `columns`: "here", where there is no other."""
+    return f"{device}, {variant}" if len(columns(recorded)) > 1 else f"here, {variant}"
 
 
 def no_gpu(recorded):

@@ -91,14 +91,14 @@ def test_the_head_says_where_memory_is_extrapolated_and_above_the_machines():
     assert "above the machine's 25 GB (interval)" in head
     assert list(shown[head]) == ["2.0 (2.0\u00a0…\u00a02.0)"] * 2
     assert list(shown["memory, paper, TPUv3"]) == ["2.3", "1.8"]
-    assert list(shown["verdict: a CPU, fp32"]) == ["✓ same direction"] * 2
+    assert list(shown["verdict here, fp32"]) == ["✓ same direction"] * 2
 
 
 def test_networks_have_the_papers_cells_as_printed():
     shown = memory.networks({"a CPU": device(alike())})
     assert list(shown["TPUv3, s"]) == ["3.0", "1.1", "6.0", "2.1"]
     assert list(shown["TPUv3, GB"]) == ["16.6", "7.3", "28.3", "15.5"]
-    assert list(shown["a CPU, fp32, GB, batch"]) == ["9.0, 4", "5.0, 4"] * 2
+    assert list(shown["here, fp32, GB, batch"]) == ["9.0, 4", "5.0, 4"] * 2
 
 
 def test_the_answer_names_device_interval_caveat_and_what_lacks():

@@ -204,7 +204,7 @@ def test_whatever_is_trained_of_figure_5_can_be_shown():
     assert "24 to 30 px" in line and "gate" not in line
     shown = rescaled.trained(results)
     assert list(shown["px here"]) == ["28", "24", "30", "28"]
-    assert shown["change, 95 %"].iloc[1].startswith("−1.00 (") and shown["n"].tolist() == [3] * 4
+    assert shown["change, 95 %"].iloc[1].startswith("−1.00 (") and shown["n"].tolist() == ["3"] * 4
     assert not [name for name in tables.text(study, results).split() if name == "Δ"]
     assert pages.scorecard([study], {"figure5": results}) == ""  # undertrained: on its page only
     claims.frame(study, results)

@@ -98,11 +98,17 @@ def test_every_page_says_the_same_of_what_is_not_judged():
     said = "of 7 claims, 6 not judged, 1 not measured (a verdict takes 10 steps and 2 processes)"
     assert list(front._speeds(held)) == [("a CPU, fp32", said)]
     assert f"**{said}.**" in pages.pace(held) and said in ratios.answer(held)
-    assert set(ratios.table(held)["verdict: a CPU, fp32"]) == {
+    assert set(ratios.table(held)["verdict here, fp32"]) == {
         "",
         "? not judged: 5 steps, 1 process",
     }
     assert "not judged (5 steps, 1 process): 3.33 (" in pages.pace(held)
+
+
+def test_devices_are_named_where_there_are_several():
+    shown = ratios.table({"a CPU": device("cpu"), "a GPU": device("cuda")})
+    named = [name for name in shown if "PU, " in name]
+    assert named == [f"{v}{d}, fp32" for d in ("a CPU", "a GPU") for v in ("", "verdict ")]
 
 
 def test_the_answer_has_every_device_its_ratios_and_what_lacks():
@@ -139,8 +145,8 @@ def test_load_is_named_as_own_or_of_others():
         one["environment"] = one["environment"] | {"began": began}
         one["machine"] = {"before": {"load": load}}
     first, following = speed.loads(held[::-1])
-    assert first == "load before a first measurement, of other programs, 0.2 to 0.4"
-    assert following == "before one that follows another, mostly its own, 1.8"
+    assert first == "load before the first of a series (other programs) 0.2 to 0.4"
+    assert following == "before the others (mostly the preceding measurement) 1.8"
 
 
 def test_in_bfloat16_the_papers_speedup_is_the_tpus():
@@ -155,8 +161,8 @@ def test_of_a_pair_that_is_not_the_papers_nothing_is_said():
     assert ratios.compare(other, device("cuda"), "fp32").verdict == ""
     table = ratios.table({"a GPU": device("cuda")})
     assert table["V100"]["ENet-B0 @224"] == "(1.5)"  # 0.47 / 0.31
-    assert table["a GPU, fp32"]["ENet-B0 @224"].startswith("1.52 (")
-    assert table["top-1, %"]["ENet-B5 @456"].tolist()[-1] == "86.2 : 86.1"  # Table 4
+    assert table["here, fp32"]["ENet-B0 @224"].startswith("1.52 (")
+    assert table["top-1, %"]["ENet-B5 @456"].tolist()[-1] == "86.2\u00a0:\u00a086.1"  # Table 4
 
 
 def test_counts_say_what_7_1_does():
@@ -182,7 +188,7 @@ def test_tables_say_what_is_missing():
     assert seconds["EfficientNet-B7"] == "does not fit"
     assert seconds["EfficientNet-B6"] == "15.7 (14.9\u00a0…\u00a017.3)"
     claims = ratios.table({"a GPU": held})
-    ratio, verdict = claims["a GPU, fp32"], claims["verdict: a GPU, fp32"]
+    ratio, verdict = claims["here, fp32"], claims["verdict here, fp32"]
     assert ratio["ENet-B0 @224"] == "not measured" == ratio["ENet-B7 @600"]
     assert ratio["ENet-B6 @528"].startswith("3.33 (")
     assert verdict["ENet-B6 @528"] == "✓ reproduced (magnitude)"
