@@ -212,12 +212,12 @@ def factors(recorded: Mapping[str, Sequence[dict]], counts: Mapping) -> list:
         ("step time, paper: V100", exact(lambda match: match.v100)),
     ]
     for device, variant, held in columns(recorded):
-        memory = [compare(match, held, variant, counts) for match in pairs()]
-        pace = [ratios.compare(match, held, variant) for match in pairs()]
+        memory = [one for m in pairs() if (one := compare(m, held, variant, counts))]
+        pace = [one for m in pairs() if (one := ratios.compare(m, held, variant))]
         where = f"{device}, {variant}"
-        if all(memory):
+        if len(memory) == len(pairs()):
             found.append((f"memory, {where}", [(one.value, one.interval) for one in memory]))
-        if all(pace):
+        if len(pace) == len(pairs()):
             spans = [(one.ratio[0], one.ratio[1:]) for one in pace]
             timed.append((f"step time, {where}", spans))
     return found + timed
