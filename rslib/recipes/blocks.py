@@ -100,6 +100,7 @@ AFTERWARDS = (
         cells={"all-short": 1, "none-short": -1},
         sign=1,
         weights="ema",
+        runs=8,
     ),
     Claim(
         id="longer-interaction-batch-16",

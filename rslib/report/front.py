@@ -79,7 +79,7 @@ def visible(one, claims):
 def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
     """MyST: an admonition. cells: (agreeing, printed) of the tables of recipes; devices:
     {device: measurements}."""
-    found = judged(recorded)
+    found = sorted(judged(recorded), key=lambda verdict: not verdict.study.blocked)
     kinds = {sign: [v for v in found if v.sign == sign] for sign in "✓✗–?"}
     lines = [":::{admonition} What was found\n:class: note\n"]
     lines += [scale(recorded), ""]
