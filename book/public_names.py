@@ -89,5 +89,7 @@ def item_of_list(match):
 
 
 def setup(app):
+    # numpy's own pages would be needed to link it
+    app.config.nitpick_ignore = [*app.config.nitpick_ignore, ("py:class", "numpy.ndarray")]
     app.add_directive("public", Public)
     return {"parallel_read_safe": True}
