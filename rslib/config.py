@@ -64,6 +64,14 @@ class Data:
     test_clips: int = 10  # that are spread over a video in testing …
     test_crops: int = 3  # … times crops of each; softmax is averaged over all
 
+    @property
+    def test_passes(self) -> float:
+        """How many forward passes of a training view the evaluation of one example costs."""
+        if not self.frames:
+            return 1.0
+        side = self.test_resolution or self.resolution
+        return self.test_clips * self.test_crops * (side / self.resolution) ** 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Regularization:

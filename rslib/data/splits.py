@@ -148,6 +148,11 @@ def by_blocks(train, rest, data):
     return np.sort(order[begin:end]), np.sort(order[kept:])
 
 
+def clean_train(total, count):
+    """Positions of the training examples that are evaluated too: `count` at most, evenly spread."""
+    return [i * total // count for i in range(count)] if count < total else list(range(total))
+
+
 def balanced(images, count, salt, halves=False):
     """Positions of ``count`` images, as even over the classes as they allow, in file order.
 

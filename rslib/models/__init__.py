@@ -18,6 +18,7 @@ from rslib.models.resnet3d import resnet3d
 __all__ = [
     "NAMES",
     "build",
+    "channels_last",
     "efficientnet",
     "load",
     "load_timm",
@@ -71,6 +72,12 @@ def build(recipe: Recipe, num_classes: int) -> EfficientNet | ResNet:
         num_classes=num_classes,
         zero_gamma=m.zero_gamma,
     )
+
+
+def channels_last(network: nn.Module) -> torch.memory_format:
+    """The memory format in which a network is trained: channels last, of images or of clips."""
+    video = any(weight.ndim == 5 for weight in network.parameters())
+    return torch.channels_last_3d if video else torch.channels_last
 
 
 def named(name: str, num_classes: int = 1000) -> EfficientNet | ResNet:

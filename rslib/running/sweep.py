@@ -79,7 +79,10 @@ def announce(plan, pending, processes, params, report):
         f"{processes} process{'es' if processes > 1 else ''} on {plan.device}"
     )
     compiling = ", and minutes to compile each run's step" if params.compile else ""
-    report(f"about {duration(total)} (h:mm:ss) of training, by a few timed steps{compiling}")
+    report(
+        f"about {duration(total)} (h:mm:ss) of training, {1 / an_image:.3g} examples/s in each "
+        f"process, by a few timed steps{compiling}"
+    )
     if params.max_hours is not None and total / 3600 > params.max_hours:
         raise InputError(
             f"about {total / 3600:.2g} hours are more than max_hours {params.max_hours:g}; "

@@ -4,7 +4,8 @@ import time
 
 import torch
 
-from rslib import tasks
+from rslib import models, tasks
+from rslib.data.splits import clean_train
 from rslib.evidence import results
 from rslib.training import engine, optim
 
@@ -13,10 +14,11 @@ TIMED_SECONDS = 20.0  # … or as many as fit
 
 
 def image_passes(job):
-    """Training passes of one image that a run amounts to; evaluating one is a third of a pass."""
-    counts = job.data.manifest
-    trained = counts["train"] * job.row.recipe.optim.epochs
-    evaluated = 2 * (counts["test"] + counts["minival"] + min(counts["train"], counts["minival"]))
+    """Training passes of one image that a run amounts to; a forward pass is a third of one."""
+    counts, recipe = job.data.manifest, job.row.recipe
+    trained = counts["train"] * recipe.optim.epochs
+    clean = clean_train(counts["train"], counts["minival"] or counts["test"])
+    evaluated = 2 * (counts["test"] + counts["minival"] + len(clean)) * recipe.data.test_passes
     return trained * (1 + engine.EVALUATION_SHARE) + evaluated / 3
 
 
@@ -28,7 +30,8 @@ def image_seconds(job, device):
     """
     recipe, device = job.row.recipe, torch.device(device)
     task = tasks.of(recipe)(recipe, job.data, workers=0, device=None)
-    model = task.build().to(device=device, memory_format=torch.channels_last).train()
+    model = task.build()
+    model = model.to(device=device, memory_format=models.channels_last(model)).train()
     optimizer = optim.optimizer(model, recipe.optim)
     stream, times, batch = iter(task.loaders(job.seed)[0]), [], None
     while len(times) < TIMED_STEPS and sum(times) < TIMED_SECONDS:

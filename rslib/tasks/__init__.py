@@ -2,8 +2,8 @@
 
 A task is a class. Its static methods answer what a plan asks before anything is trained: which
 data to use, at which scale, and how to open it. Its instances have the five names that the engine
-knows. `running` and `report` name no task: a recipe does, in its field `task`. `classify` also has
-the normalisation of images, which `weights` uses.
+knows. `running` and `report` name no task: a recipe does, in its field `task`. `classify` is of
+images, and has their normalisation, which `weights` uses; `video` is of clips.
 
 May import training, data, models, recipes and the ground.
 """
@@ -17,6 +17,7 @@ import torch
 from rslib.config import InputError, Recipe, suggest
 from rslib.recipes import Row
 from rslib.tasks.classify import Classify
+from rslib.tasks.video import Video
 from rslib.training import task
 
 __all__ = ["TASKS", "Task", "of"]
@@ -76,7 +77,7 @@ class Task(task.Task, Protocol):
         """One line on network and data. name: of the data set."""
 
 
-TASKS: dict[str, type[Task]] = {"classify": Classify}
+TASKS: dict[str, type[Task]] = {"classify": Classify, "video": Video}
 
 
 def of(recipe: Recipe) -> type[Task]:

@@ -15,6 +15,7 @@ from rslib.config import InputError, Recipe
 from rslib.data import images
 from rslib.data.images import ImageSet
 from rslib.data.loaders import eval_batches, train_batches
+from rslib.data.splits import clean_train
 from rslib.recipes import scales
 from rslib.training.metrics import Correct
 
@@ -144,10 +145,8 @@ class Classify:
 
     def _clean_train(self):
         """Training images as evaluation shows them: as many as minival, evenly spread."""
-        train, count = self.image_set.train, len(self.image_set.minival)
-        if len(train) <= count:
-            return train
-        return train.take([i * len(train) // count for i in range(count)])
+        train = self.image_set.train
+        return train.take(clean_train(len(train), len(self.image_set.minival)))
 
 
 def normalise(images):

@@ -16,6 +16,7 @@ from ignite.engine import Engine, Events
 from ignite.utils import convert_tensor
 from torch import nn
 
+from rslib import models
 from rslib.config import Recipe
 from rslib.data.randomness import seed_of
 from rslib.machine import has_bf16
@@ -118,10 +119,12 @@ class Run:
         may_compile: bool = False,
     ) -> None:
         self.task, self.optim, self.run_dir = task, recipe.optim, run_dir
+        self.test_passes = recipe.data.test_passes
         self.seed, self.device, self.report, self.stop = seed, device, report, stop
         run_dir.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed_of(seed))  # initial weights, drawn on the CPU for every device
-        self.model = task.build().to(device=device, memory_format=torch.channels_last)
+        network = task.build()
+        self.model = network.to(device=device, memory_format=models.channels_last(network))
         self.optimizer = optim.optimizer(self.model, self.optim)
         self.ema = Ema(self.model, self.optim.ema_decay)
         self.start_step, self.progress = 0, Progress(compiled=None if may_compile else False)
@@ -228,7 +231,7 @@ class Run:
         self.loss_sum.zero_()
         tops = {}
         if epoch in self.evaluation_epochs:
-            self.scores = {split: self.evaluate(split) for split in ("minival", "train")}
+            self.scores = {split: self.evaluate(split) for split in self.watched}
             tops = {
                 f"{split}_{name}": counts["correct"] / counts["n"]
                 for split, both in self.scores.items()
@@ -241,12 +244,18 @@ class Run:
         self.pause(engine, due=epoch == self.optim.epochs or self.clock.worth_saving())
 
     @property
+    def watched(self) -> list[str]:
+        """The splits that are evaluated during training; a recipe may hold out no minival."""
+        return [split for split in ("minival", "train") if split in self.evaluations]
+
+    @property
     def evaluation_epochs(self) -> set[int]:
         """As often as EVALUATION_SHARE allows, and the last epoch."""
-        both = (self.evaluations[split].dataset for split in ("minival", "train"))
+        both = (self.evaluations[split].dataset for split in self.watched)
         images = 2 * sum(map(len, both))  # pyrefly: ignore  torch asks no length of a Dataset
+        evaluated = images * self.test_passes  # forward passes of a training view
         trained = 3 * self.steps_per_epoch * self.optim.batch_size  # backward is two forward passes
-        every = math.ceil(images / (trained * EVALUATION_SHARE))  # epochs
+        every = math.ceil(evaluated / (trained * EVALUATION_SHARE))  # epochs
         return {*range(every, self.optim.epochs, every), self.optim.epochs}
 
     def evaluate(self, split: str) -> dict[str, dict]:

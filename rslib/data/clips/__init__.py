@@ -10,6 +10,7 @@ May import the other rooms of data and the ground. PyAV is imported where a file
 """
 
 from rslib.data.clips.crops import Show
+from rslib.data.clips.kinetics import is_kinetics
 from rslib.data.clips.loaders import Batches, eval_batches, train_batches
 from rslib.data.clips.reading import UnreadableClip, Video, opened
 from rslib.data.clips.sets import DATASETS, Clips, ClipSet, Source, open_clips, source
@@ -24,6 +25,7 @@ __all__ = [
     "UnreadableClip",
     "Video",
     "eval_batches",
+    "is_kinetics",
     "open_clips",
     "opened",
     "source",

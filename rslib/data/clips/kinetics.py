@@ -85,6 +85,14 @@ def located(root: Path, names: tuple[str, ...]) -> tuple[Path, Path]:
     )
 
 
+def is_kinetics(root: Path) -> bool:
+    """Does the folder hold lists and clips of all parts? No list is read."""
+    try:
+        return all(located(root, names) for names in PARTS.values())
+    except InputError:
+        return False
+
+
 def rows_of(file: Path) -> Iterator[tuple[str, str]]:
     """(label, name of the clip) of each row. Raises InputError, which names the line."""
     try:
