@@ -189,7 +189,7 @@ ITEMS = (
     Item("Table 4", "speed of its pair", "table3", measured=True),
     Item("Figure 5", "EfficientNet-RS", "figure5", study="figure5", counted=True, measured=True),
     Item("Table 5", "transfer"),
-    Item("Table 6", "video"),
+    Item("Table 6", "video", "table6", study="table6"),
     Item("Table 7", "all networks", "table7", counted=True, measured=True),
     Item("Table 8", "hyperparameters", "recipes", counted=True),
     Item("Table 9", "ImageNet test split", "table7"),

@@ -54,7 +54,8 @@ def admonition(groups, told, caveat):
             lines.append(f"- {symbols[-1]} {words}")
         networks = {run["protocol"]["model"] for run in group}
         what = networks.pop() if len(networks) == 1 else f"{len(networks)} networks"
-        images = f"{group[0]['protocol']['train_images']:,} images of {tables.images(group)}"
+        count = f"{group[0]['protocol']['train_images']:,} {tables.kind(group)}"
+        images = f"{count} of {tables.images(group)}"
         lines.append(f"\n{group[0]['scale'].capitalize()} scale: {what}, {images}. {caveat}")
     title, kind = "Answer", KINDS[max(symbols, key="✓–✗?".index, default="?")]
     if not groups:

@@ -28,7 +28,8 @@ def _score(study, results):
     for group, findings in zip(groups, found, strict=True):
         lines += [f"- {tables.headline(study, group)} **{_tally(findings)}**"]
     if not any(group[0]["scale"] == "paper" for group in groups):
-        lines += ["- paper scale, ImageNet: no run is recorded yet."]
+        papers = tables.SPELT[study.rows[0].recipe.data.dataset]
+        lines += [f"- paper scale, {papers}: no run is recorded yet."]
     lines += ["", _row("the paper's claim", "paper", *map(tables.short, groups))]
     lines += [_row(*["---"] * (2 + len(groups)))]
     by_id = [{f.claim.id: f for f in findings} for findings in found]

@@ -17,6 +17,7 @@ pd.set_option("display.max_colwidth", None)  # a contrast of rows is shown whole
 NOT_RUN = "not yet run"
 SPELT = {"fashion-mnist": "Fashion-MNIST", "imagenet": "ImageNet"}
 SPELT |= {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+SPELT |= {"clips": "the embedded set", "kinetics-400": "Kinetics-400"}
 NAMED = 5  # networks in a headline; more are counted
 SPACE = "\u00a0"  # does not break: a number and its ± stay on one line
 
@@ -41,7 +42,7 @@ def headline(study, results):
     tested = data["test"] + data.get("further", 0)
     line = (
         f"{results[0]['scale']} scale: {networks}, {sides} px, {p['train_images']:,} "
-        f"training and {tested:,} test images of {images(results)}{aside(results[0])}, "
+        f"training and {tested:,} test {kind(results)} of {images(results)}{aside(results[0])}, "
         f"{p['long_epochs']} epochs"
     )
     reason = no_evidence(results)
@@ -114,6 +115,11 @@ def told_apart(groups):
 def images(results):
     """What results call their data set; a folder that was renamed has all of its names."""
     return ", also named ".join(dict.fromkeys(map(name_of, results)))
+
+
+def kind(results):
+    """What a network is shown: images, or clips of videos."""
+    return "clips" if results[0]["recipe"].get("data", {}).get("frames") else "images"
 
 
 def name_of(result):
