@@ -86,8 +86,7 @@ lines = [
     [(motion.replace("_", " ") if k == 0 else f"+ {k}", frames[k]) for k in SHOWN]
     for motion, frames in drawn.items()
 ]
-sheets.sheet(lines, side=112);
-
+sheets.sheet(lines, side=112)
 # %% [markdown]
 # ## What was measured
 
@@ -146,8 +145,7 @@ named = {"one crop": cropped(still, 1), "one a frame": each, "zoom in": cropped(
 sheets.sheet(
     [[(name if k == 0 else "", frame) for k, frame in enumerate(v)] for name, v in named.items()],
     side=112,
-);
-
+)
 # %% tags=["hide-input"]
 for seed in range(100):
     view = cropped(still, seed)
@@ -234,7 +232,7 @@ for name in SCALES:
         "epochs": f"{optim.epochs}",
         "MiB a clip": f"{saved_bytes(recipe, 400 if name == 'paper' else 8) / 2**20:.3g}",
     }
-pd.DataFrame(described).T
+pd.DataFrame.from_dict(described, orient="index")
 
 # %% [markdown]
 # ## What would change our mind
@@ -253,7 +251,7 @@ pd.DataFrame(described).T
 # ```
 #
 # Clips are built on the way, once, in `runs_dir`. Before training, hours, memory a clip and clips a
-# second are printed. How many of Kinetics' listed clips were found is told too: every copy lacks some.
+# second are printed, and of Kinetics how many of the listed clips are there, as every copy lacks some.
 #
 # ## Exercises
 #

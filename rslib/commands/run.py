@@ -23,7 +23,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=number, help="length of the long schedule; the paper's is 350")
     add("--seeds", type=number, default=1, help="runs a row: seeds 1 … n")
     add("--rows", default="", help=f"of {row_ids()}")
-    add("--dataset", default="", help="fashion-mnist, folder, cifar10, cifar100, imagenet, kinetics-400")
+    add(
+        "--dataset",
+        default="",
+        help="fashion-mnist, folder, cifar10, cifar100, imagenet, kinetics-400",
+    )
     add("--data-dir", default="", help="folder with train/ and val/ (or test/)")
     commands.runs_dir(parser, "checkpoints and histories")
     commands.device(parser)

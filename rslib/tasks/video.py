@@ -72,7 +72,8 @@ class Video:
         memory = saved_bytes(recipe, manifest["classes"]) / 2**20
         return (
             f"{recipe.model}, {recipe.data.frames} frames of {recipe.data.resolution} px, "
-            f"{manifest['train']:,} training clips of {named}, {memory:.3g} MiB of activations a clip"
+            f"{manifest['train']:,} training clips of {named}, "
+            f"{memory:.3g} MiB of activations a clip"
         )
 
     def build(self):

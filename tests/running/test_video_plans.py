@@ -99,7 +99,10 @@ def cut_off(root):
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (unknown_labels, "4 of 8 clips of the test list have labels that the training list has not"),
+        (
+            unknown_labels,
+            "4 of 8 clips of the test list have labels that the training list",
+        ),
         (no_videos, "of 8 training clips that are listed none is found"),
         (cut_off, "test: 8 of 8 clips that cannot be read: "),
     ],
