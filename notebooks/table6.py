@@ -37,15 +37,17 @@ workers: int = None  # Loader processes; None for 0 on a CPU, and up to 16 with 
 
 # %% tags=["remove-input"]
 import inspect
+import textwrap
 
 import pandas as pd
 import torch
 from IPython.display import Code, Markdown, display
+from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 from rslib import models
 from rslib.data.clips import Show, crops, drawing, motions
 from rslib.data.randomness import generator
-from rslib.models import resnet3d as video_network
+from rslib.models.resnet3d import stem
 from rslib.recipes.video import TABLE_6
 from rslib.recipes.video_scales import SCALES, at_scale
 from rslib.report import claims, collect, forest, in_blocks, sheets, tables
@@ -53,6 +55,8 @@ from rslib.running import params
 from rslib.tasks.video import Video, saved_bytes
 
 asked = params.from_namespace(globals())
+# pixel for pixel; photographs as PNG would be three times as large
+set_matplotlib_formats("jpeg", bbox_inches=None, pil_kwargs={"quality": 80})
 
 # %% tags=["remove-input", "scroll-output"]
 groups = collect.collect(TABLE_6, asked)
@@ -69,7 +73,9 @@ Markdown(in_blocks.answer(TABLE_6, groups, CAVEAT))
 #
 # The embedded clips show an item of Fashion-MNIST over a public-domain photograph. The class is the
 # motion alone: place, size and angle at any one frame have the same distribution in every class. No
-# class is left against right, because training flips clips. These are test clips, 64 frames each:
+# class is left against right, because training flips clips. What leaves at one edge comes in at the
+# other, and what has grown to the largest size begins again at the smallest. These are test clips, and
+# every eighth of their 64 frames:
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "Eight lines of six frames each, one line for each motion: bounce, down, sideways, spin, still, up, zoom in and zoom out. In each line an item of clothing moves over a photograph as the name says; no single frame tells which line it is from."}}
 SHOWN = range(0, 48, 8)  # frames
@@ -86,7 +92,7 @@ lines = [
     [(motion.replace("_", " ") if k == 0 else f"+ {k}", frames[k]) for k in SHOWN]
     for motion, frames in drawn.items()
 ]
-sheets.sheet(lines, side=112)
+_ = sheets.sheet(lines, side=112)
 # %% [markdown]
 # ## What was measured
 
@@ -130,7 +136,7 @@ tables.paper_frame(TABLE_6.at("paper")).drop(columns=["id"])
 # a clip, and a still clip never looks like a zoom. Below, the first line is a still clip with one crop;
 # the second is the same clip as it would look with another crop for every frame; the third zooms in.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Three lines of six frames. First a still clip under one random crop: all six frames are the same. Second the same clip with a crop of its own for each frame: the item jumps and changes its size. Third a clip that zooms in: the item grows steadily under one crop."}}
+# %% tags=["remove-input"] mystnb={"image": {"alt": "Three lines of six frames. First a still clip under one random crop: all six frames are the same. Second the same clip with a crop of its own for each frame: the item jumps and changes its size. Third a clip that zooms in: under one crop the item grows, is small again in the third frame, and grows again."}}
 show = Show(side=96, area=0.4)
 still, zoom = drawn["still"][list(SHOWN)], drawn["zoom_in"][list(SHOWN)]
 
@@ -142,7 +148,7 @@ def cropped(frames, seed):
 
 each = torch.cat([cropped(frame[None], seed) for seed, frame in enumerate(still)])
 named = {"one crop": cropped(still, 1), "one a frame": each, "zoom in": cropped(zoom, 1)}
-sheets.sheet(
+_ = sheets.sheet(
     [[(name if k == 0 else "", frame) for k, frame in enumerate(v)] for name, v in named.items()],
     side=112,
 )
@@ -174,6 +180,7 @@ for results in judged:
 
 # %% tags=["remove-input"] mystnb={"image": {"alt": "A forest plot of the claims of Table 6: an interval, a mark and one tick for each block, to the right of zero in the paper's direction; empty as long as no run is recorded."}}
 if judged:
+    set_matplotlib_formats("png", bbox_inches="tight")  # no photograph
     forest.of_groups(TABLE_6, judged)
 
 # %% [markdown]
@@ -183,7 +190,7 @@ if judged:
 # stem, and the first of each block in c4 and c5. The stem halves the frames; nothing else does.
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(video_network.stem), language="python")
+Code(inspect.getsource(stem), language="python")
 
 # %% [markdown]
 # The parameters are those of the published networks, to the unit:
@@ -210,7 +217,7 @@ pd.Series(counted, name="parameters, 400 classes").map("{:,}".format).to_frame()
 # The softmax is averaged over them, not the logits.
 
 # %% tags=["remove-input"]
-Code(inspect.cleandoc("\n" + inspect.getsource(Video.predict)), language="python")
+Code(textwrap.dedent(inspect.getsource(Video.predict)), language="python")
 
 # %% [markdown]
 # ## The scales
@@ -230,7 +237,7 @@ for name in SCALES:
         "clips × crops": f"{data.test_clips} × {data.test_crops}",
         "training clips": f"{data.train_images:,}" if data.train_images else "Kinetics-400",
         "epochs": f"{optim.epochs}",
-        "MiB a clip": f"{saved_bytes(recipe, 400 if name == 'paper' else 8) / 2**20:.3g}",
+        "MiB a clip": f"{saved_bytes(recipe, 400 if name == 'paper' else 8) / 2**20:,.1f}",
     }
 pd.DataFrame.from_dict(described, orient="index")
 

@@ -73,7 +73,7 @@ class Video:
         return (
             f"{recipe.model}, {recipe.data.frames} frames of {recipe.data.resolution} px, "
             f"{manifest['train']:,} training clips of {named}, "
-            f"{memory:.3g} MiB of activations a clip"
+            f"{memory:,.1f} MiB of activations a clip"
         )
 
     def build(self):
