@@ -126,6 +126,7 @@ tables.paper_frame(TABLE_6.at("paper")).drop(columns=["id"])
 # | smallest crop of the baseline | silent | 0.49 by default | **0.49, inferred** |
 # | scale jittering | the word alone | crops from 0.08 of the area | **0.08, inferred** |
 # | ResNet-D | describes the stem | the stem alone, max-pool kept | **the stem alone, inferred** |
+# | clips normalized together | silent | not published | **16, chosen for memory** |
 # | gates | silent | on by default | **none, inferred** |
 #
 # [Deviations](../book/deviations.md) C22 to C26 have the sources.

@@ -70,6 +70,9 @@ def aside(result):
         had, published = (" + ".join(f"{n:,}" for n in c) for c in (counts, config.IMAGENET_COUNTS))
         if had != published:
             found.append(f"{had} images, where {published} were published")
+    if (listed := data.get("listed")) and listed != data["found"]:
+        had = (f"{data['found'][part]:,} of {listed[part]:,}" for part in ("train", "test"))
+        found.append(f"of listed clips {' and '.join(had)} were found")
     if built := data.get("built"):
         found.append(f"encoded anew at {built['side']} px, JPEG quality {built['quality']}")
     return f" ({'; '.join(found)})" if found else ""

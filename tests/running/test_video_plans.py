@@ -1,9 +1,11 @@
 """Table 6 at every scale: planned and priced; and what is wrong with a folder, in one line."""
 
 import csv
+import json
 from dataclasses import dataclass
 
 import pytest
+from commandline import rslib
 from videos import numbered, write
 
 from rslib.__main__ import main
@@ -123,3 +125,23 @@ def test_without_kinetics_the_paper_scale_names_the_remedy(tmp_path, capsys, mon
     monkeypatch.delenv("RSLIB_DATA", raising=False)
     assert main(["run", "table6", "--scale", "paper", "--runs-dir", str(tmp_path)]) == 1
     assert "Kinetics is not found: set data_dir" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_smoke_builds_its_clips_and_trains_in_processes(tmp_path):
+    done = rslib(
+        *("run", "table6", "--scale", "smoke", "--rows", "baseline,resnet-d", "--json"),
+        *("--runs-dir", tmp_path / "runs"),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = {run["row"]: run for run in json.loads(done.stdout)}
+    assert found.keys() == {"baseline", "resnet-d"}
+    for run in found.values():
+        assert run["status"] == "complete" and run["recipe"]["data"]["subset"] == 1
+        assert {split: c["ema"]["n"] for split, c in run["metrics"].items()} == {
+            "minival": 16,
+            "train": 16,
+            "test": 16,
+        }
+        assert run["data"]["builder"] == 1 and run["data"]["found"] == run["data"]["listed"]
+    assert "MiB of activations a clip" in done.stderr and "examples/s" in done.stderr
