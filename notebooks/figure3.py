@@ -111,7 +111,7 @@ Code(
 # %% [markdown]
 # Each claim is a sum of the rows' top-1 with these weights, registered before the first run:
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "words"]
 claims.sums(FIGURE_3)
 
 # %% [markdown]

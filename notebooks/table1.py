@@ -341,7 +341,7 @@ if evidence:
 else:
     print("no evidence here, so no claim is judged")
 
-# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The claims as sums over rows", "code_prompt_hide": "The claims as sums over rows"}
+# %% tags=["remove-input", "words", "hide-output"] mystnb={"code_prompt_show": "The claims as sums over rows", "code_prompt_hide": "The claims as sums over rows"}
 claims.sums(TABLE_1)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The claims in numbers: verdict, effect, intervals, p", "code_prompt_hide": "The claims in numbers: verdict, effect, intervals, p"}

@@ -125,7 +125,7 @@ Code(
 # %% [markdown]
 # Each claim is a sum of the cells' top-1 with these weights, registered before the first run:
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "words"]
 claims.sums(TABLE_2)
 
 # %% [markdown]

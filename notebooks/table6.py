@@ -170,7 +170,7 @@ print("100 random crops of the still clip: in each, all frames are equal")
 # laptop scale is a proposal until a pilot on subset 0 fixes it; then the claims are registered in
 # [The experiment in blocks](../book/blocks.md), and runs on subsets 1 to 6 follow.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "words"]
 claims.sums(TABLE_6)
 
 # %% tags=["remove-input"]
