@@ -27,7 +27,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     commands.device(parser)
     commands.runs_dir(parser, "checkpoints, history and scores")
     add("--max-hours", type=number, help="refuse what would take longer")
-    add("--threads", type=number, help="CPU threads; default all cores")
+    add("--threads", type=number, help="CPU threads; default torch's, usually all cores")
     add("--workers", type=number, help="loader processes; default 0 on CPU")
 
 

@@ -88,7 +88,7 @@ class Classifier:
 
     def own_images(self, report: Say = print) -> tuple[Images, str]:
         """(its test images, or the held-out ones where it has none; which, in words)."""
-        root = Path(about.read(self.folder)["images"])
+        root = Path(about.of(self.folder)["images"])
         if not root.is_dir():
             raise InputError(f"the images of this run are not in {root} any more; give --data-dir")
         listing = own.of_csv(self.folder / about.SPLIT, root)
@@ -142,7 +142,7 @@ def load(run: str | Path, *, device: str = "auto") -> Classifier:
     Raises InputError where there is none, where it has not ended, and for weights that hold NaN.
     """
     run_dir = paths.expanded(run)
-    known = about.read(run_dir)
+    known = about.of(run_dir)
     on = machine.choose_device(device)
     network, _, said = export.trained(run_dir)
     if fault := not_finite(network.state_dict()):

@@ -59,7 +59,8 @@ def train(folder: str | Path, *, report: Say = print, **options) -> Classifier:
         if name not in known:
             raise InputError(f"train has no option {name!r}{suggest(name, known)}")
     asked = Asked(folder=folder, **options)
-    torch.set_num_threads(asked.threads or machine.cores())
+    if asked.threads:  # else torch's own, which follows OMP_NUM_THREADS
+        torch.set_num_threads(asked.threads)
     prepared = prepare(asked, report)
     announce(prepared, asked, report)
     plan, split = prepared.plan, own_images.as_csv(prepared.images)

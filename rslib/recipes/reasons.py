@@ -56,8 +56,8 @@ def _rate(recipe: Recipe, steps: int) -> str:
     batch = recipe.optim.batch_size
     if recipe.model.start:
         least, most = own.RATES
-        rule = f"{least}, but × {own.FEWEST_STEPS:,} / {steps:,} steps up to {most}"
-        return f"Appendix F at batch 512: {rule}; × {batch} / 512"
+        rule = f"{least} for {own.FEWEST_STEPS:,} steps, more for {steps:,}, at most {most}"
+        return f"Appendix F, at batch 512: {rule}; in proportion for {batch}"
     return f"0.1 · {batch} / 256 (Appendix B)"
 
 

@@ -89,7 +89,7 @@ def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
     if open := kinds["?"]:
         sizes = [v.visible for v in open]
         lines.append(
-            f"- **? {len(open)} undecided**: effects could be seen from {min(sizes):.1f} to "
+            f"- **? {count(len(open))} undecided**: effects could be seen from {min(sizes):.1f} to "
             f"{max(sizes):.1f} points on, by claim."
         )
     waiting = [s.title.split(":")[0] for s in TRAINED.values() if not _complete(s, found)]
@@ -122,6 +122,11 @@ def scale(recorded):
     return f"{' and '.join(told)} test the direction of each claim, not its size:"
 
 
+def count(verdicts):
+    """A claim has a verdict for each data set."""
+    return f"{verdicts} verdict{'s' if verdicts != 1 else ''}"
+
+
 def _listed(sign, words, verdicts):
     if not verdicts:
         return []
@@ -131,7 +136,7 @@ def _listed(sign, words, verdicts):
             f"{v.images} {signed((v.claim.sign or 1) * v.mark.value)}"
         )
     named = "; ".join(f"{says} ({', '.join(where)})" for says, where in claims.items())
-    return [f"- **{sign} {len(verdicts)} {words}**: {named}."]
+    return [f"- **{sign} {count(len(verdicts))} {words}**: {named}."]
 
 
 def _complete(study, found):
@@ -192,7 +197,7 @@ ITEMS = (
     Item("Table 6", "video", "table6", study="table6"),
     Item("Table 7", "all networks", "table7", counted=True, measured=True),
     Item("Table 8", "hyperparameters", "recipes", counted=True),
-    Item("Table 9", "ImageNet test split", "table7"),
+    Item("Table 9", "ImageNet test split, whose labels are not public", "table7"),
     Item("Tables 10–12, Figure 6", "recipes, networks", "recipes", counted=True),
 )
 

@@ -20,7 +20,7 @@ def write(run_dir: Path, about: dict[str, Any], split: str) -> None:
             write_atomically(run_dir / name, content.encode("utf-8", "surrogateescape"))
 
 
-def read(run_dir: Path) -> dict[str, Any]:
+def of(run_dir: Path) -> dict[str, Any]:
     """{"classes": names in the order of labels, "images": their folder}. Raises InputError."""
     file = run_dir / NAME
     if run_dir.is_file():

@@ -31,7 +31,7 @@ def found(source: Path, report: Callable[[str], None]) -> Begin:
         return Begin(source, files.read(source, report), None, [])
     network, _, said = export.trained(source)
     named = (source / about.NAME).is_file()  # runs of the book's studies have no such file
-    classes = about.read(source)["classes"] if named else []
+    classes = about.of(source)["classes"] if named else []
     return Begin(source, network.state_dict(), about.recipe_of(said), classes)
 
 

@@ -22,7 +22,7 @@ def recorded():
 
 def test_the_answer_counts_each_verdict_and_names_what_waits(recorded):
     said = front.answer(recorded, (83, 83), {})
-    assert "**✓ 4 as in the paper**" in said and "✗" not in said and "?" not in said
+    assert "**✓ 4 verdicts as in the paper**" in said and "✗" not in said and "?" not in said
     assert "All regularization together helps at 350 epochs (cifar +" in said
     waiting = next(line for line in said.splitlines() if "Registered" in line)
     assert "Table 2" in waiting and "Figure 3" in waiting and "in blocks" not in waiting
