@@ -98,8 +98,6 @@ _ = sheets.sheet(lines, side=112)
 
 # %% tags=["remove-input"]
 judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
-if not judged:
-    display(Markdown("Nothing yet: no run is recorded."))
 Markdown(tables.provenance(TABLE_6, judged))
 
 # %% tags=["remove-input"]

@@ -113,6 +113,13 @@ def test_generated_pages_are_those_of_what_is_recorded():
 
 
 @by_name
+def test_no_output_is_an_empty_sentence(path):
+    """Jupyter shows it as `<IPython.core.display.Markdown object>`."""
+    shown = [o["data"] for cell in code_cells(path) for o in cell.outputs if "data" in o]
+    assert all(data.get("text/markdown", "some").strip() for data in shown)
+
+
+@by_name
 def test_figures_say_in_words_what_is_seen(path):
     for cell in code_cells(path):
         kinds = {kind for o in cell.outputs for kind in o.get("data", {})}

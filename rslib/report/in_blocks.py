@@ -125,15 +125,13 @@ def claims(study, results):
 
 
 def lacking(study, results):
-    """Markdown: the blocks that were left out of a claim, and for which cells; "" for none."""
+    """Markdown: the blocks that were left out of a claim, and for which cells."""
     missing = {}
     for found in judged(study, results):
         for block, ids in found.lacking.items():
             missing.setdefault(block, set()).update(ids)
-    return "\n".join(
-        f"- block {block} has no run of {', '.join(sorted(ids))}"
-        for block, ids in sorted(missing.items())
-    )
+    lines = [f"- block {k} has no run of {', '.join(sorted(missing[k]))}" for k in sorted(missing)]
+    return "\n".join(lines or ["Every block has every cell."])
 
 
 def described(study, results):

@@ -88,11 +88,15 @@ def machines(results):
 
 def provenance(study, groups):
     """Markdown: one line for each set of results on runs, hours, machines, commits and files."""
-    lines = []
+    lines = [] if groups else ["*No run is recorded.*"]
     for results in groups:
         sessions = [session for run in results for session in run["sessions"]]
-        names = {(s["device_name"], s.get("instructions") or s["precision"]) for s in sessions}
-        machines = [f"{name} ({what})" for name, what in sorted(names)]
+        known = {}  # older results do not name the instruction set
+        for s in sessions:
+            known.setdefault(s["device_name"], set()).update(filter(None, [s.get("instructions")]))
+        machines = [
+            f"{name} ({', '.join(sorted(of))})" if of else name for name, of in known.items()
+        ]
         commits = sorted({s["commit"][:7] for s in sessions if s.get("commit")})
         hours = sum(run["timing"].get("seconds", 0) for run in results) / 3600
         lines.append(
