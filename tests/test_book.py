@@ -5,9 +5,12 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
+from rslib import paths
 from rslib.paths import ROOT
 from rslib.system import faults
 
@@ -126,14 +129,36 @@ def test_the_page_of_names_leaves_out_nothing_that_a_room_exports(room):
     assert set(exported) <= {name for module, name in NAMED if module == f"rslib.{room}"}
 
 
+EXAMPLES = re.findall(r"^```python\n(.+?)^```", API, re.DOTALL | re.MULTILINE)
+
+
 @pytest.mark.long
-def test_the_example_on_the_page_of_names_runs(tmp_path, monkeypatch):
-    (code,) = re.findall(r"^```python\n(.+?)^```", API, re.DOTALL | re.MULTILINE)
+def test_the_first_example_on_the_page_of_names_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exec(code, {})
+    exec(EXAMPLES[0], {})
     (written,) = tmp_path.iterdir()
     assert written.stat().st_size > 1e8
     written.unlink()  # pytest keeps its folders
+
+
+@pytest.mark.long
+def test_the_example_with_ones_own_images_runs(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    for name, shade in (("rose", 60), ("tulip", 190)):
+        (tmp_path / "flowers" / name).mkdir(parents=True)
+        for k in range(12):
+            pixels = rng.integers(0, 50, (64, 64, 3)) + shade
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"flowers/{name}/{k}.png")
+    (tmp_path / "new").mkdir()
+    for place, name in enumerate(("rose/1.png", "tulip/2.png"), start=1):
+        kind = "jpg" if place == 1 else "png"
+        Image.open(tmp_path / "flowers" / name).save(tmp_path / f"new/{place}.{kind}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(paths, "runs_dir", lambda given="": tmp_path / "runs")
+    (code,) = EXAMPLES[1:]
+    exec(code, {})
+    told = capsys.readouterr().out
+    assert "new/1.jpg ['rose', 'tulip']" in told and "new/2.png ['tulip', 'rose']" in told
 
 
 FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</a>'
