@@ -5,12 +5,23 @@ import sys
 from pathlib import Path
 
 from rslib import commands
-from rslib.commands import data, errors, evaluate, export, predict, profile, record, render, run
+from rslib.commands import (
+    data,
+    errors,
+    evaluate,
+    export,
+    predict,
+    profile,
+    record,
+    render,
+    run,
+    scales,
+)
 from rslib.commands import train as own
 from rslib.system import output, signals
 
 CONTENTS = {
-    "Your own images": (own, predict, evaluate),
+    "Your own images": (own, predict, evaluate, scales),
     "The paper's tables": (run,),
     "Measure": (profile,),
     "Look at data": (data,),

@@ -38,27 +38,30 @@ class Judged:
     visible: float | None = None  # points: the smallest effect that would show
 
 
-def crossed(gaps: np.ndarray) -> stats.Estimate:
+def crossed(gaps: np.ndarray, pooled: tuple[float, float] | None = None) -> stats.Estimate:
     """The Estimate of the mean of gaps (blocks, images), over other blocks and other images.
 
     Its squared error is MS_block/b + MS_image/m − MS_residual/(b·m), with mean squares of block
     means, of image means and of what is left; it is at least MS_block/b. Degrees of freedom by
-    Satterthwaite. At least two blocks and two images.
+    Satterthwaite, and no fewer than the blocks'. At least two blocks and two images.
+    pooled: (MS_block, its degrees of freedom), where they are known from more than these gaps.
     """
     b, m = gaps.shape
     by_block, by_image, mean = gaps.mean(axis=1), gaps.mean(axis=0), gaps.mean()
     left = gaps - by_block[:, None] - by_image + mean
+    of_blocks, df_blocks = pooled or (by_block.var(ddof=1), b - 1)
     # (share of the squared error, its degrees of freedom)
     terms = (
-        (by_block.var(ddof=1) / b, b - 1),
+        (of_blocks / b, df_blocks),
         (by_image.var(ddof=1) / m, m - 1),
         (-(left**2).sum() / ((b - 1) * (m - 1)) / (b * m), (b - 1) * (m - 1)),
     )
     squared = sum(term for term, _ in terms)
     if squared <= terms[0][0]:
-        return stats.Estimate(float(mean), math.sqrt(terms[0][0]), b - 1)
+        return stats.Estimate(float(mean), math.sqrt(terms[0][0]), df_blocks)
     df = squared**2 / sum(term**2 / df for term, df in terms)
-    return stats.Estimate(float(mean), math.sqrt(squared), float(df))
+    # where terms cancel, Satterthwaite's may be near 0; the blocks alone have more
+    return stats.Estimate(float(mean), math.sqrt(squared), float(max(df, df_blocks)))
 
 
 def visible(effect: stats.Estimate, level: float) -> float:

@@ -54,13 +54,7 @@ def train(folder: str | Path, *, report: Say = print, **options) -> Classifier:
     Returns the trained run, as `rslib.load` does. Raises InputError for what cannot be trained on,
     training.engine.Preempted where it was told to stop (the same call goes on), and Diverged.
     """
-    known = Asked.__dataclass_fields__
-    for name in options:
-        if name not in known:
-            raise InputError(f"train has no option {name!r}{suggest(name, known)}")
-    asked = Asked(folder=folder, **options)
-    if asked.threads:  # else torch's own, which follows OMP_NUM_THREADS
-        torch.set_num_threads(asked.threads)
+    asked = asked_for("train", folder, options)
     prepared = prepare(asked, report)
     announce(prepared, asked, report)
     plan, split = prepared.plan, own_images.as_csv(prepared.images)
@@ -75,10 +69,22 @@ def train(folder: str | Path, *, report: Say = print, **options) -> Classifier:
     return load(folder_of(best(prepared, report), plan), device=asked.device)
 
 
-def prepare(asked: Asked, report: Say = print) -> Prepared:
-    """Read weights and images, choose the recipes. Raises InputError."""
+def asked_for(command: str, folder: str | Path, options: dict) -> Asked:
+    """The options, checked; threads are set. Raises InputError."""
+    known = Asked.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            raise InputError(f"{command} has no option {name!r}{suggest(name, known)}")
+    asked = Asked(folder=folder, **options)
     if asked.resolution:
         models.refuse_side(asked.resolution)
+    if asked.threads:  # else torch's own, which follows OMP_NUM_THREADS
+        torch.set_num_threads(asked.threads)
+    return asked
+
+
+def prepare(asked: Asked, report: Say = print) -> Prepared:
+    """Read weights and images, choose the recipes. Raises InputError."""
     device = machine.choose_device(asked.device)
     runs_dir = machine.usable(paths.runs_dir(asked.runs_dir))
     weights = begin.found(paths.expanded(asked.weights), report) if asked.weights else None

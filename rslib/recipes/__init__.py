@@ -4,7 +4,8 @@
 `weight_decay` (Table 2), `scaling` (Appendix E, and Figure 3), `grid` (Figure 2), `pareto` (Tables
 3, 4 and 7), `video` (Table 6), `resnet_rs` (Table 8), `efficientnet_rs` (Figure 5), `scales` (the
 rule that shrinks a recipe to a laptop or one GPU), `video_scales` (the same of clips), `studies`
-(all that are shown, by name); `own` (the recipe for one's own images), `reasons` (that in words).
+(all that are shown, by name); `own` (the recipe for one's own images), `reasons` (that in words),
+`dimensions` (networks that are larger in one dimension).
 
 May import the ground. A `Recipe` itself is defined in `rslib.config`.
 """
