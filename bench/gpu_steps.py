@@ -30,7 +30,6 @@ PAIRS = (
 )
 PRECISIONS = ("fp32", "bf16")
 COMPILED = ("resnet_rs_50", "resnet_rs_152", "resnet_rs_350", "efficientnet_b4", "efficientnet_b6")
-PROCESSES = 2  # that measure each network
 TIMED_SHARE = 0.25  # of a measurement's time; the rest is its start, and steps that are not timed
 
 
@@ -117,6 +116,7 @@ def measured(asked, wanted):
     """Measure [(row, variant)], first all of them once, then by one more process each."""
     from rslib.config import InputError
     from rslib.costs import profile
+    from rslib.evidence.devices import PROCESSES
 
     failed, todo = [], [(row, v, n) for n in range(1, PROCESSES + 1) for row, v in wanted]
     for place, (row, variant, number) in enumerate(todo):
@@ -148,11 +148,9 @@ def kept(asked):
 
 
 def done(held, row, variant, number):
-    """Have so many processes measured it, or does it not fit at all?"""
     from rslib.evidence import devices
 
-    one = held.get((row.name, row.resolution, variant))
-    return one is not None and (not one["fits"] or len(devices.by_process(one)) >= number)
+    return devices.enough(held.get((row.name, row.resolution, variant)), number)
 
 
 def measure(asked, held, row, variant, seconds):

@@ -41,6 +41,7 @@ VARIANTS = {
     "bf16-compiled": Variant(bf16=True, tf32=True, compiled=True),
 }
 LEAST = 10  # timed steps on a GPU, however long one takes
+FEWEST = 5  # on a CPU: two processes have the steps that a verdict takes
 RECIPE = Optim(weight_decay=4e-5, peak_rate=1e-3)  # small: the labels are random
 
 
@@ -158,7 +159,7 @@ def peak_memory(step, images, device, compiled):
 def timed(step, device, seconds):
     """(blocks, single): seconds a step in each block, and of steps that were each waited for."""
     if device.type == "cpu":
-        single = repeated(lambda: clocked(step), 1, seconds, at_least=3, at_most=50)
+        single = repeated(lambda: clocked(step), 1, seconds, at_least=FEWEST, at_most=50)
         return single, single
     once = repeated(lambda: clocked_on_gpu(step, 1), 1, seconds / 4, at_least=3, at_most=30)
     # gaps between steps only count where steps are short

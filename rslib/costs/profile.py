@@ -48,44 +48,53 @@ def words(found):
 def measure_all(runs_dir, rows, *, device="auto", variants=(), threads=None, report=print):
     """Measure networks and keep each in the device's file as it ends; rows: as `pareto.table_7`.
 
-    What is kept or recorded already is not measured again, so the same command goes on where it
-    stopped; only what uncommitted code measured is, once the code is committed. Raises machine.Held
-    where another process measures, and at the end InputError for what could not be measured.
+    First all by one process each, then by as many as a verdict takes. What is kept or recorded
+    already is not measured again, so the same command goes on where it stopped; only what
+    uncommitted code measured is, once the code is committed. Raises machine.Held where another
+    process measures, and at the end InputError for what could not be measured.
     """
     device, threads = machine.choose_device(device), threads or machine.cores()
     variants = chosen(variants, device)
     name = in_a_process({"device": device})["environment"]["device_name"]
     file = machine.usable(runs_dir / devices.FOLDER) / f"{devices.slug(name, device, threads)}.json"
-    failed = []
+    numbers = range(1, devices.PROCESSES + 1)
+    todo = [(row, variant, number) for number in numbers for row in rows for variant in variants]
+    failed = {}
     # two processes that measure would measure each other
     with machine.claim(file.with_suffix(".lock"), f"{file.name} is being measured"):
-        for row in rows:
-            for variant in variants:
-                if (row.name, row.resolution, variant) in known(file):
-                    continue
-                what = f"{row.label} at {row.resolution} px"
-                try:
-                    (one,) = profile(row.name, row.resolution, device, [variant], threads)
-                except InputError as error:
-                    failed.append(f"{what}, {variant}")
-                    report(f"{what}: {error}")
-                    continue
-                devices.add(file, one)
-                report(f"{what}, {line(one)}")
+        for row, variant, number in todo:
+            key = (row.name, row.resolution, variant)
+            before = known(file).get(key)
+            if key in failed or devices.enough(before, number):
+                continue
+            what = f"{row.label} at {row.resolution} px"
+            images = before["images"] if before else None
+            try:
+                (one,) = profile(*key[:2], device, [variant], threads, images=images)
+            except InputError as error:
+                failed[key] = f"{what}, {variant}"
+                report(f"{what}: {error}")
+                continue
+            devices.add_process(file, one)
+            report(f"{what}, {line(one)}")
         report(f"{file} holds {len(devices.read(file))} measurements")
     if failed:
-        raise InputError(f"not measured: {'; '.join(failed)}; the same command tries again")
+        raise InputError(
+            f"not measured: {'; '.join(failed.values())}; the same command tries again"
+        )
 
 
 def known(file):
-    """Keys of what need not be measured: recorded, or kept and no worse than a new one would be."""
+    """{key: measurement} of what need not be measured again: recorded with enough processes, or
+    kept and no worse than a new one would be."""
     dirty = machine.code_version()["dirty"]
     kept = [
         one
         for one in devices.read(file)
         if not one.get("miniature") and (dirty or not one["environment"]["dirty"])
     ]
-    return {devices.key(one) for one in [*kept, *devices.read(devices.recorded_file(file))]}
+    recorded = filter(devices.enough, devices.read(devices.recorded_file(file)))
+    return {devices.key(one): one for one in [*kept, *recorded]}
 
 
 def profile(

@@ -1,8 +1,8 @@
 """What was measured on devices: one JSON file each, of training steps of many networks. No torch.
 
 While a device is being measured its file lies in ``runs/profile/``; ``record`` brings what is new
-to ``data/results/profile/``, which is committed. A measurement that is there is never replaced; at
-most more processes' blocks are added to it.
+to ``data/results/profile/``, which is committed. A measurement that is there gives way to none but
+one of more processes, if these extend it, or if it has too few of them for a verdict.
 
 A measurement is of one process, or of several that measured the same: then ``by_process`` has the
 blocks of each, and ``block_seconds`` all of them.
@@ -21,6 +21,7 @@ FOLDER = "profile"
 FIELDS = {"model": str, "resolution": int, "variant": str, "images": int, "fits": bool}
 FIELDS |= {"free": int, "total": int, "environment": dict}
 MEASURED = {"block_seconds", "step_seconds", "memory", "rates", "machine"}
+STEPS, PROCESSES = 10, 2  # that a verdict takes of each network
 BATCH = 128  # that latencies are normalised to, as the paper's are on a GPU (Appendix H)
 
 
@@ -67,6 +68,13 @@ def add(file, measurement):
 def by_process(measurement: dict) -> list:
     """[[seconds a step, of each block], …], a list for each process that has measured."""
     return measurement.get("by_process", [measurement["block_seconds"]])
+
+
+def enough(measurement: dict | None, processes: int = PROCESSES) -> bool:
+    """Have so many processes measured it, or does it not fit at all?"""
+    if measurement is None or not measurement["fits"]:
+        return measurement is not None
+    return len(by_process(measurement)) >= processes
 
 
 def add_process(file, measurement):
@@ -124,7 +132,8 @@ def record(runs_dir, report=print):
         target = recorded_file(file)
         known = {key(one): one for one in read(target)}
         for one in read(file):
-            if key(one) in known and not extends(one, known[key(one)]):
+            before = known.get(key(one))
+            if before and not extends(one, before) and (enough(before) or not enough(one)):
                 continue
             if reason := unfit(one):
                 report(f"left out {' '.join(map(str, key(one)))}: {reason}")

@@ -10,12 +10,12 @@ import pandas as pd
 
 from rslib.evidence import devices
 from rslib.evidence.blocks import UNDECIDED
+from rslib.evidence.devices import PROCESSES, STEPS
 from rslib.recipes import pareto
 from rslib.report.speed import admonition, columns, find, head, label, no_gpu
 from rslib.report.tables import SPACE
 
 WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
-STEPS, PROCESSES = 10, 2  # that a verdict takes, of each of its two networks
 NOT_JUDGED, NOT_MEASURED = "not judged", "not measured"
 
 

@@ -133,23 +133,25 @@ def table_7(runs_dir, rows=()):
     profile.measure_all(runs_dir, rows, device="cpu", threads=2, report=lambda line: None)
 
 
-def test_table_7_is_measured_once_and_goes_on_where_it_stopped(measured, tmp_path):
+def test_table_7_is_measured_by_two_processes_and_goes_on_where_it_stopped(measured, tmp_path):
     measured.errors[3] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         table_7(tmp_path)
     table_7(tmp_path)
     table_7(tmp_path)
-    assert len(measured.asked_for) == 20 and measured.asked_for[2] == measured.asked_for[3]
-    assert set(measured.asked_for) == {(row.name, row.resolution) for row in pareto.table_7()}
+    wanted = [(row.name, row.resolution) for row in pareto.table_7()]
+    assert measured.asked_for == [*wanted[:3], *wanted[2:], *wanted]  # all once, then once more
+    (held,) = devices.recorded(tmp_path / "profile").values()
+    assert [len(devices.by_process(one)) for one in held] == [2] * len(wanted)
 
 
 def test_one_failure_leaves_the_others_and_is_tried_again(measured, tmp_path):
     measured.errors[2] = InputError("measuring failed: RuntimeError: odd")
     with pytest.raises(InputError, match="not measured: EfficientNet-B1 at 240 px, fp32; the same"):
         table_7(tmp_path)
-    assert len(measured.asked_for) == 19
+    assert len(measured.asked_for) == 19 + 18
     table_7(tmp_path)
-    assert measured.asked_for[19:] == [("efficientnet_b1", 240)]
+    assert measured.asked_for[37:] == [("efficientnet_b1", 240)] * 2
 
 
 def test_what_is_recorded_is_not_measured_again_and_dirty_is_once_committed(
@@ -158,7 +160,8 @@ def test_what_is_recorded_is_not_measured_again_and_dirty_is_once_committed(
     rows = list(pareto.table_3())
     (tmp_path / "results" / "profile").mkdir(parents=True)
     about = {"model": rows[0].name, "resolution": rows[0].resolution}
-    devices.add(tmp_path / "results" / "profile" / "a-cpu-2-threads.json", MEASUREMENT | about)
+    recorded = devices.merged(MEASUREMENT, MEASUREMENT) | about
+    devices.add(tmp_path / "results" / "profile" / "a-cpu-2-threads.json", recorded)
     dirty = {
         "model": rows[1].name,
         "resolution": rows[1].resolution,
@@ -167,12 +170,14 @@ def test_what_is_recorded_is_not_measured_again_and_dirty_is_once_committed(
     devices.add(tmp_path / "profile" / "a-cpu-2-threads.json", MEASUREMENT | dirty)
     monkeypatch.setattr(profile.machine, "code_version", lambda: {"dirty": True})
     table_7(tmp_path, rows)
-    assert measured.asked_for == [(row.name, row.resolution) for row in rows[2:]]
+    others = [(row.name, row.resolution) for row in rows[2:]]
+    again = (rows[1].name, rows[1].resolution)
+    assert measured.asked_for == [*others, again, *others]
     monkeypatch.setattr(profile.machine, "code_version", lambda: {"dirty": False})
     table_7(tmp_path, rows)
-    assert measured.asked_for[2:] == [(rows[1].name, rows[1].resolution)]
+    assert measured.asked_for[2 * len(others) + 1 :] == [again]  # beside the clean one
     both = devices.recorded(tmp_path / "profile")["A CPU, 2 threads"]
-    assert len(both) == 4 and devices.recorded()["A CPU, 2 threads"] == [MEASUREMENT | about]
+    assert len(both) == 4 and devices.recorded()["A CPU, 2 threads"] == [recorded]
 
 
 def test_two_processes_never_measure_at_once(measured, tmp_path):
