@@ -11,8 +11,8 @@ from torch import nn
 from torchvision.ops import SqueezeExcitation
 
 from rslib import models
-from rslib.config import Recipe
-from rslib.models.resnet import SqueezeExcite
+from rslib.config import Recipe, evolve
+from rslib.models.resnet import BLOCKS, SqueezeExcite
 
 # Memory passes over each element in a training step, unfused and compiled: of BN with its ReLU
 # (statistics, normalising, and both ways back), and of the gate of Squeeze-and-Excitation
@@ -88,12 +88,36 @@ def count_network(model: nn.Module, image: torch.Tensor) -> Counts:
 
 def count_blocks(name: str, resolution: int) -> dict[str, tuple[int, int]]:
     """{stage: (FLOPs, parameters)} of a ResNet's second block in each, which repeats to its end."""
-    model, image = models.on_meta(name, resolution)
+    return _with_blocks(*models.on_meta(name, resolution))[1]
+
+
+def count_depths(recipe: Recipe) -> dict[int, tuple[int, int]]:
+    """{depth: (FLOPs, parameters)} of a recipe's ResNet at every depth of `BLOCKS`.
+
+    Only the shallowest is built: a stage's blocks after its first are all alike.
+    """
+    least, side = min(BLOCKS), recipe.data.resolution
+    with torch.device("meta"):
+        model = models.build(evolve(recipe, {"model.depth": least}), 1000).eval()
+        whole, blocks = _with_blocks(model, torch.empty(1, 3, side, side))
+    found = {}
+    for depth, numbers in BLOCKS.items():
+        further = [n - had for n, had in zip(numbers, BLOCKS[least], strict=True)]
+        repeated = list(zip(further, blocks.values(), strict=True))
+        flops = whole.flops + sum(n * flops for n, (flops, _) in repeated)
+        parameters = whole.parameters + sum(n * parameters for n, (_, parameters) in repeated)
+        found[depth] = flops, parameters
+    return found
+
+
+def _with_blocks(
+    model: nn.Module, image: torch.Tensor
+) -> tuple[Counts, dict[str, tuple[int, int]]]:
+    """(counts, as `count_network`; those of each stage's second block, as `count_blocks`)."""
     blocks = {stage: getattr(model, stage)[1] for stage in ("c2", "c3", "c4", "c5")}
     layers = {stage: layers_of(block) for stage, block in blocks.items()}
-    with torch.no_grad():
-        model(image)
-    return {
+    whole = count_network(model, image)
+    return whole, {
         stage: (sum(layer.flops for layer in layers[stage]), parameters_of(block))
         for stage, block in blocks.items()
     }

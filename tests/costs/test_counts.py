@@ -123,3 +123,17 @@ def test_each_stage_of_a_resnet_has_the_same_flops_and_four_times_the_parameters
     flops, parameters = zip(*found, strict=True)
     assert len(set(flops)) == 1
     assert [b / a for a, b in pairwise(parameters)] == pytest.approx([4.0] * 3, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("depth", "changes"),
+    [
+        (101, {"model.width": 0.25, "data.resolution": 448}),
+        (300, {"model.width": 1.5, "model.resnet_d": True, "model.se_ratio": 0.25}),
+        (420, {"model.resnet_d": True, "model.se_ratio": 0.25, "data.resolution": 192}),
+    ],
+)
+def test_all_depths_at_once_are_counted_as_each_alone(depth, changes):
+    recipe = evolve(Recipe(), changes)
+    alone = counts.count_recipe(evolve(recipe, {"model.depth": depth}))
+    assert counts.count_depths(recipe)[depth] == (alone.flops, alone.parameters)
