@@ -13,7 +13,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results, verdicts
 from rslib.recipes.studies import TRAINED
-from rslib.report import architecture, cells, front, pages, pairs
+from rslib.report import architecture, cells, explorer, front, pages, pairs
 
 SHOWN = (
     *("rslib/**/*.py", "rslib/**/*.mplstyle"),
@@ -93,18 +93,20 @@ def content(file):
 
 def generated():
     """{file: text} of the book's pages that are made from what is recorded."""
-    from rslib.costs import profile
+    from rslib.costs import counts, profile
     from rslib.models.resnet import BLOCKS
 
     studies = list(TRAINED.values())
     recorded = {s.name: verdicts.of(s, results.recorded(s.folder)) for s in studies}
     measured = devices.recorded()
     recipes = [cell for table in architecture.tables(BLOCKS).values() for cell in table]
+    explored = explorer.data(counts.count_depths, counts.count, measured, explorer.prices())
     folder = paths.ROOT / "book" / "generated"
     return {
         folder / "answer.md": front.answer(recorded, cells.tally(recipes), measured),
         folder / "claims.svg": svg(front.figure(recorded)),
         folder / "coverage.md": front.coverage(recorded, measured),
+        folder / "explorer.md": explorer.page(explored),
         folder / "scorecard.md": pages.scorecard(studies, recorded),
         folder / "environment.md": pages.environment(studies, recorded),
         folder / "pace.md": pages.pace(measured),
