@@ -49,7 +49,8 @@ _ = pareto_plot.curves(recorded)
 # %% [markdown]
 # **Figures 1 and 4 of the paper, on every device.** Each mark is a network; further left is faster. The
 # accuracies are the published ones in every panel, only the training times differ. The paper's own
-# figures have the TPU; its V100 is from its Table 7.
+# figures have the TPU; its V100 is from its Table 7. The [scaling explorer](../book/explorer.md) shows the
+# numbers of each mark, and accuracy over FLOPs, parameters and memory.
 
 # %% tags=["remove-input"]
 for name, measurements in recorded.items():

@@ -82,7 +82,8 @@ def test_every_citation_has_its_reference():
 
 
 @pytest.mark.parametrize(
-    "name", ["answer", "coverage", "scorecard", "pace", "environment", "fast", "roofline"]
+    "name",
+    ["answer", "coverage", "explorer", "scorecard", "pace", "environment", "fast", "roofline"],
 )
 def test_what_render_writes_is_included(name):
     text = "".join(page.read_text() for page in PAGES)

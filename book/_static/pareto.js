@@ -1,87 +1,82 @@
-// The plot of the page "Scaling explorer": published accuracy over a cost, by Observable Plot.
-// It comes after explorer.js, whose names it uses.
+// The plot of the page "Scaling explorer", published accuracy over a cost, by Observable Plot.
+// Comes after explorer.js, whose names it uses.
 "use strict";
 
-const COLOURS = { "ResNet-RS": "#0173b2", EfficientNet: "#de8f05" };
+const FAMILIES = { "ResNet-RS": "#0173b2", EfficientNet: "#de8f05" }; // as in the book's figures
+const on = (device, name) => (point) => device.networks[point.key]?.[name];
 const AXES = [
-  ...data.devices.map((device) => ({
-    group: "Training time", name: nameOf(device), label: "seconds for 128 training images",
-    of: (point) => device.networks[point.key]?.seconds,
-  })),
-  { group: "Counted", name: "FLOPs", label: "billion FLOPs of one image", of: (p) => p.flops / 1e9 },
-  { group: "Counted", name: "parameters", label: "million parameters", of: (p) => p.parameters / 1e6 },
-  ...data.devices.flatMap((device) => [
-    { label: "GB for 32 training images", of: (p) => device.networks[p.key]?.gigabytes_of_32 },
-    { label: "MiB for each further image", of: (p) => device.networks[p.key]?.image_bytes / 2 ** 20 },
-  ].map((axis) => ({ group: "Memory", name: nameOf(device), ...axis }))),
-].filter((axis) => points.some((point) => axis.of(point)));
+  ...data.devices.map((one) => ["Training time", one, "seconds for 128 training images", on(one, "seconds")]),
+  ["Counted", "FLOPs", "billion FLOPs of one image", (point) => point.flops / 1e9],
+  ["Counted", "parameters", "million parameters", (point) => point.parameters / 1e6],
+  ...data.devices.map((one) => ["Memory", one, "GB for 32 images on a core", on(one, "gigabytes_of_32")]),
+  ...data.devices.map((one) => ["Memory", one, "MiB for each further image",
+    (point) => on(one, "image_bytes")(point) / 2 ** 20]),
+].filter(([, , , of]) => points.some(of));
+const silent = { ariaHidden: "true" }; // the marks' own labels say all of it
+const nameOfAxis = ([, name]) => (name.device ? nameOf(name) : name);
 
 function fillAxes() {
-  for (const group of new Set(AXES.map((axis) => axis.group))) {
-    const made = byId("plot-axis").appendChild(document.createElement("optgroup"));
-    made.label = group;
-    AXES.forEach((axis, place) => {
-      if (axis.group === group) made.append(new Option(axis.name, place));
-    });
+  for (const group of new Set(AXES.map(([group]) => group))) {
+    const options = byId("plot-axis").appendChild(document.createElement("optgroup"));
+    options.label = group;
+    AXES.forEach((axis, place) => axis[0] === group && options.append(new Option(nameOfAxis(axis), place)));
   }
 }
 
 function draw() {
-  const axis = AXES[byId("plot-axis").value], wide = byId("plot").clientWidth;
-  const rows = points.filter((point) => axis.of(point)).sort((a, b) => axis.of(a) - axis.of(b));
-  const words = (point) => `${point.label}: ${point.printed.top1} %, ${rounded(axis.of(point))} ${axis.label}`;
-  const ends = Object.keys(COLOURS).flatMap((family) => {
-    const own = rows.filter((point) => point.family === family);
-    return own.length > 1 ? [own[0], own[own.length - 1]] : own;
+  const axis = AXES[byId("plot-axis").value], [, , label, x] = axis;
+  const rows = points.filter(x).sort((a, b) => x(a) - x(b)), width = byId("plot").clientWidth;
+  const title = (p) => `${p.label}: ${p.printed.top1} %, ${rounded(x(p))} ${label}`;
+  const families = Object.keys(FAMILIES).map((name) => rows.filter((row) => row.family === name));
+  const ends = (place, options) => Plot.text(families.map((own) => own.at(place)).filter(Boolean), {
+    x, y: "top1", text: (p) => p.label.replace(/^[A-Z]\w+-/i, ""), ...silent, ...options,
   });
-  const where = { x: axis.of, y: "top1" };
+  const least = x(rows[0]), most = x(rows.at(-1)), scale = { domain: Object.keys(FAMILIES) };
+  const ticks = [0.01, 0.1, 1, 10, 100, 1000].flatMap((n) => [n, 2 * n, 5 * n]);
   const chart = Plot.plot({
-    width: wide, height: Math.min(460, 260 + wide / 4), marginTop: 30, marginBottom: 50, marginRight: 40,
+    width, height: Math.min(460, 260 + width / 4), marginTop: 32, marginBottom: 44, marginRight: 24,
     style: { fontSize: "14px", background: "none" },
-    ariaLabel: `ImageNet top-1 as published over ${axis.label}, ${axis.name}`,
-    x: { type: "log", label: axis.label, tickFormat: rounded, ticks: wide < 500 ? 3 : 6 },
-    y: { label: "ImageNet top-1 as published, %", grid: true, inset: 20 },
-    color: { domain: Object.keys(COLOURS), range: Object.values(COLOURS), legend: true },
-    symbol: { domain: Object.keys(COLOURS), range: ["circle", "square"], legend: true },
+    ariaLabel: `ImageNet top-1 as published over ${label}, ${nameOfAxis(axis)}`,
+    x: { type: "log", label, tickFormat: String, ticks: ticks.filter((n) => n > least && n < most), inset: 16 },
+    y: { label: "ImageNet top-1 as published, %", grid: true, inset: 24 },
+    color: { ...scale, range: Object.values(FAMILIES) },
+    symbol: { ...scale, range: ["circle", "square"], legend: true },
     marks: [
-      Plot.line(rows, { ...where, z: "family", stroke: "family" }),
-      Plot.dot(rows, { ...where, fill: "family", symbol: "family", r: 5, ariaLabel: words }),
-      Plot.text(ends, { ...where, text: (p) => p.label.replace("EfficientNet", "ENet"), dy: 16 }),
-      Plot.tip(rows, Plot.pointer({ ...where, title: words })),
+      Plot.line(rows, { x, y: "top1", stroke: "family", ...silent }),
+      Plot.dot(rows, { x, y: "top1", fill: "family", symbol: "family", r: 5, ariaLabel: title }),
+      ends(0, { textAnchor: "start", dy: 16, dx: -6 }),
+      ends(-1, { textAnchor: "end", dy: -14, dx: 6 }),
+      Plot.tip(rows, Plot.pointer({ x, y: "top1", title, ...silent })),
     ],
   });
   byId("plot").replaceChildren(chart);
-  const lack = points.length - rows.length;
-  byId("plotted").textContent =
-    `${rows.length} of the ${points.length} networks${lack ? "; the others are not measured" : ""}.`;
+  const lack = rows.length < points.length ? "; the others are not known" : "";
+  byId("plotted").textContent = `${rows.length} of ${points.length} networks${lack}.`;
   focusable([...chart.querySelectorAll("[aria-label='dot'] > *")]);
 }
 
-// One stop of the Tab key for all marks; arrow keys go from one to the next, and show what hovering does.
+// One stop of Tab for all marks; arrow keys move between them; focus shows what hovering shows.
 function focusable(marks) {
   marks.forEach((mark, place) => {
     mark.setAttribute("tabindex", place ? -1 : 0);
     mark.setAttribute("role", "img");
     mark.addEventListener("focus", () => {
-      const box = mark.getBoundingClientRect();
-      const at = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2 };
-      mark.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, pointerType: "mouse", ...at }));
+      const { x, y, width, height } = mark.getBoundingClientRect();
+      const middle = { clientX: x + width / 2, clientY: y + height / 2, pointerType: "mouse" };
+      mark.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, ...middle }));
     });
     mark.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step || !marks[place + step]) return;
+      const next = marks[place + ({ ArrowRight: 1, ArrowLeft: -1 }[event.key] ?? NaN)];
+      if (!next) return;
       event.preventDefault();
       mark.setAttribute("tabindex", -1);
-      marks[place + step].setAttribute("tabindex", 0);
-      marks[place + step].focus();
+      next.setAttribute("tabindex", 0);
+      next.focus();
     });
   });
 }
 
 fillAxes();
 byId("plot-axis").addEventListener("change", draw);
-let drawn = 0;
-new ResizeObserver(([box]) => {
-  if (Math.abs(box.contentRect.width - drawn) > 1) draw();
-  drawn = box.contentRect.width;
-}).observe(byId("plot"));
+window.addEventListener("resize", draw);
+draw();

@@ -3,26 +3,21 @@
 A network of Table 7 is named as resnet_rs_50@160 here.
 """
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from pathlib import Path
 from typing import Any
 
-from rslib import paths
 from rslib.config import IMAGENET_COUNTS, InputError, Recipe, evolve
 from rslib.evidence import devices
 from rslib.recipes import own, pareto, resnet_rs, scaling
-from rslib.report import speed
+from rslib.report import prices, speed
 
 EPOCHS = 350
 TABLE_7 = pareto.table_7()
 RESOLUTIONS = sorted(
     {*scaling.RESOLUTIONS, *(row.resolution for row in TABLE_7 if row.family == "ResNet-RS")}
 )
-FAMILIES = {"resnet_rs": "ResNet-RS (ResNet-D and SE)", "resnet": "ResNet (original)"}
-PRICES = paths.ROOT / "data" / "prices.csv"
+FAMILIES = {"resnet_rs": "ResNet-RS", "resnet": "ResNet"}
 TPU_CORES = 8  # that Table 7's TPU has (Appendix H); each trains 128 of the 1024 images
 
 
@@ -91,101 +86,85 @@ def points(count: Callable) -> dict:
     return found
 
 
-def hours(seconds: float, together: int = 1) -> float:
-    """Of 350 epochs on ImageNet; seconds: for 128 images, on each of so many that train together.
+def training(seconds: float, together: int = 1) -> dict[str, Any]:
+    """Hours of 350 epochs on ImageNet, as a number and in words.
 
-    As in `speed.training_days`: the images that minival leaves; input and evaluation not counted.
+    seconds: for 128 images, on each of so many that train together. As in `speed.training_days`:
+    the images that minival leaves, without input and evaluation.
     """
     images = EPOCHS * (IMAGENET_COUNTS[0] - Recipe().data.minival_images)
-    return images * seconds / devices.BATCH / together / 3600
+    hours = images * seconds / devices.BATCH / together / 3600
+    return {"hours": hours, "in_words": f"{hours:,.0f} hours ({hours / 24:,.1f} days)"}
 
 
 def on_devices(recorded: Mapping[str, Sequence[dict]], priced: Mapping[str, dict]) -> list[dict]:
     """The paper's two devices, then each recorded one and variant, with the networks it has run.
 
-    recorded: {device: measurements}; priced: as `prices`. Seconds are for 128 images. Raises
+    recorded: {device: measurements}; priced: as `prices.read`. Seconds are for 128 images. Raises
     InputError for a price of a device that is not there.
     """
     found = of_the_paper()
     for device, variant, held in speed.columns(recorded):
         networks = {key(row): measured(speed.find(held, row, variant)) for row in TABLE_7}
         networks = {name: costs for name, costs in networks.items() if costs}
-        found.append({"device": device, "variant": variant, "unit": "s", "networks": networks})
+        found.append({"device": device, "variant": variant, "networks": networks})
     known = {one["device"] for one in found}
     if unknown := sorted(priced.keys() - known):
         listed = "; ".join(sorted(known))
         raise InputError(
-            f"{PRICES.name}: no device {unknown[0]!r} is recorded; write one of {listed}"
+            f"{prices.FILE.name}: no device {unknown[0]!r} is recorded; write one of {listed}"
         )
     return [one | {"price": priced.get(one["device"])} for one in found]
 
 
 def of_the_paper() -> list[dict]:
     """Its two devices, as Tables 3 and 7 print them."""
-    v100, tpu = {}, {}
+    v100, tpu, memory = {}, {}, pareto.table_3()
     for row, text in speed.printed().items():
-        seconds = row.tpu / 1000
         v100[key(row)] = {
             "seconds": row.v100,
-            "printed": text["v100_latency_s"],
-            "hours": hours(row.v100),
+            "step": f"{text['v100_latency_s']} s, as Table 7 prints it",
+            "memory": "not in the paper",
+            **training(row.v100),
         }
+        gigabytes = {"gigabytes_of_32": memory[row]} if row in memory else {}
+        of_32 = f"{memory[row]:g} GB for 32 images on a core (Table 3)" if gigabytes else ""
         tpu[key(row)] = {
-            "seconds": seconds,
-            "printed": text["tpu_latency_ms"],
-            "hours": hours(seconds, TPU_CORES),
+            "seconds": row.tpu / 1000,
+            "step": f"{text['tpu_latency_ms']} ms on each core, as Table 7 prints it",
+            "memory": of_32 or "not in the paper",
+            **gigabytes,
+            **training(row.tpu / 1000, TPU_CORES),
         }
-    for row, gigabytes in pareto.table_3().items():
-        tpu[key(row)]["gigabytes_of_32"] = gigabytes
     return [
-        {"device": "paper: V100", "variant": "fp32", "unit": "s", "networks": v100},
-        {"device": "paper: 8 TPUv3 cores", "variant": "bf16", "unit": "ms", "networks": tpu},
+        {"device": "V100 (paper)", "variant": "fp32", "networks": v100},
+        {"device": "8 TPUv3 cores (paper)", "variant": "bf16", "networks": tpu},
     ]
 
 
-def measured(one: dict | None) -> dict:
+def measured(one: dict | None) -> dict[str, Any]:
     """What a measurement says of a network's cost; empty where there is none."""
     if one is None or not one["fits"]:
         return {}
-    middle, low, high = devices.latency(one)
+    steps, processes = len(one["block_seconds"]), len(devices.by_process(one))
+    middle, further = devices.latency(one)[0], devices.image_bytes(one)
+    peak = f"{one['memory']['full'] / 2**30:.2f} GiB for a batch of {one['images']}"
+    each = f"; each further image {further / 2**20:,.0f} MiB" if further else ""
+    processes = f"{processes} process{'es' if processes > 1 else ''}"
     return {
         "seconds": middle,
-        "span": [low, high],
-        "steps": len(one["block_seconds"]),
-        "processes": len(devices.by_process(one)),
-        "hours": hours(middle),
-        "images": one["images"],
-        "peak_bytes": one["memory"]["full"],
-        "image_bytes": devices.image_bytes(one),
+        "step": f"{speed.seconds(one)} s; {steps} steps, {processes}",
+        "memory": peak + each,
+        "image_bytes": further,
+        **training(middle),
     }
-
-
-def prices(file: Path = PRICES) -> dict[str, dict]:
-    """{device: {"per_hour", "currency", "date"}} of a file that the user edits."""
-    with open(file, encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    found = {}
-    for row in rows:
-        try:
-            day, price = date.fromisoformat(row["date"]), float(row["per_hour"])
-            found[row["device"]] = {
-                "per_hour": price,
-                "currency": row["currency"],
-                "date": day.isoformat(),
-            }
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{file.name}: {row} is no price ({error}); "
-                "write device,per_hour,currency,date with a date such as 2026-01-31"
-            ) from error
-    return found
 
 
 def data(
     count_depths: Callable,
     count: Callable,
     recorded: Mapping[str, Sequence[dict]],
-    known_prices: Mapping[str, dict],
+    priced: Mapping[str, dict],
 ) -> dict:
     """All that the page computes with.
 
@@ -194,11 +173,11 @@ def data(
     return {
         "families": FAMILIES,
         "resolutions": RESOLUTIONS,
-        "grid": {"depths": scaling.DEPTHS, "resolutions": scaling.RESOLUTIONS},
+        "grid": {"depths": scaling.DEPTHS, "resolutions": scaling.RESOLUTIONS},  # Appendix E's
         "configurations": configurations(count_depths),
         "regularization": regularization(),
         "points": points(count),
-        "devices": on_devices(recorded, known_prices),
+        "devices": on_devices(recorded, priced),
     }
 
 
@@ -210,19 +189,40 @@ def page(found: Mapping[str, Any]) -> str:
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """Markdown: the networks of Table 7 with every cost of the plot."""
-    heads = ["network", "top-1, %", "params, M", "FLOPs, B"]
-    heads += [f"{one['device']}, {one['variant']}, {one['unit']}" for one in found["devices"]]
-    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
-    for name, point in found["points"].items():
-        cells = [point["label"], point["printed"]["top1"]]
-        cells += [f"{point['parameters'] / 1e6:.1f}", f"{point['flops'] / 1e9:.2f}"]
-        for one in found["devices"]:
-            costs = one["networks"].get(name)
-            text = costs and costs.get("printed", f"{costs['seconds']:.3g}")
-            cells.append(text or "not measured")
-        lines.append(f"| {' | '.join(cells)} |")
+    """Markdown: what the plot shows, counted costs first, then the seconds of each device."""
+    counted = {
+        name: (
+            point["printed"]["top1"],
+            f"{point['parameters'] / 1e6:.1f}",
+            f"{point['flops'] / 1e9:.2f}",
+        )
+        for name, point in found["points"].items()
+    }
+    lines = _table(found, ("top-1, %", "parameters, M", "FLOPs, B"), counted)
+    for device in dict.fromkeys(one["device"] for one in found["devices"]):
+        variants = [one for one in found["devices"] if one["device"] == device]
+        cells = {
+            name: [_seconds(one["networks"].get(name)) for one in variants]
+            for name in found["points"]
+        }
+        lines += ["", f"**{device}**, seconds for 128 images in training:", ""]
+        lines += _table(found, [one["variant"] for one in variants], cells)
     return "\n".join(lines) + "\n"
+
+
+def _table(
+    found: Mapping[str, Any], heads: Sequence[str], cells: Mapping[str, Sequence[str]]
+) -> list[str]:
+    rows = [["network", *heads], ["---", *(["---:"] * len(heads))]]
+    rows += [[point["label"], *cells[name]] for name, point in found["points"].items()]
+    return [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _seconds(costs: Mapping[str, Any] | None) -> str:
+    """With as many decimals as Table 7 prints, or more."""
+    if not costs:
+        return "not measured"
+    return f"{costs['seconds']:.{0 if costs['seconds'] >= 100 else 2}f}"
 
 
 def _lines(value: Any, levels: int) -> str:

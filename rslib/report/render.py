@@ -13,7 +13,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results, verdicts
 from rslib.recipes.studies import TRAINED
-from rslib.report import architecture, cells, explorer, front, pages, pairs
+from rslib.report import architecture, cells, explorer, front, pages, pairs, prices
 
 SHOWN = (
     *("rslib/**/*.py", "rslib/**/*.mplstyle"),
@@ -100,7 +100,7 @@ def generated():
     recorded = {s.name: verdicts.of(s, results.recorded(s.folder)) for s in studies}
     measured = devices.recorded()
     recipes = [cell for table in architecture.tables(BLOCKS).values() for cell in table]
-    explored = explorer.data(counts.count_depths, counts.count, measured, explorer.prices())
+    explored = explorer.data(counts.count_depths, counts.count, measured, prices.read())
     folder = paths.ROOT / "book" / "generated"
     return {
         folder / "answer.md": front.answer(recorded, cells.tally(recipes), measured),
