@@ -132,9 +132,12 @@ claims.sums(FIGURE_3)
 #
 # ## Exercises
 #
-# 1. Which of the two networks has more parameters, and which has more multiply-adds?
+# 1. Which of the two networks has more parameters, and which has more FLOPs? Count the paper's two at
+#    224 pixels, ResNet-200 at width 1 and ResNet-101 at width 2, in the
+#    [scaling explorer](../book/explorer.md).
 #
 # :::{dropdown} Solution
-# The wider one has more parameters: they grow with the square of the width. Multiply-adds are close,
-# because the two take about the same time.
+# The wider one has more of both: 174 million parameters and 61.9 billion FLOPs, against 64.7 million and
+# 30.0 billion. Doubling the width makes both almost four times as large; doubling the depth does not
+# even double the parameters.
 # :::

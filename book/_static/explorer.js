@@ -30,7 +30,9 @@ function fillForm() {
   const start = { family: "resnet_rs", depth: "101", width: "1", resolution: "192" };
   for (const [name, value] of Object.entries(start)) {
     fields[name].value = asked.get(name) ?? value;
-    if (!fields[name].value) fields[name].value = value; // what was asked for does not exist
+    if (fields[name].value) continue;
+    fields[name].value = value;
+    byId("unknown").append(`There is no ${name} ${asked.get(name)} here; ${value} is shown. `);
   }
 }
 

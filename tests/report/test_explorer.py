@@ -106,6 +106,20 @@ def test_hours_are_350_epochs_of_the_images_that_train():
     assert "350 epochs of 1,256,145 images" in PAGE
 
 
+def test_the_solutions_have_the_pages_numbers():
+    """Of this page's first exercise, and of Figure 3's."""
+    sides, resnet = DATA["resolutions"], DATA["configurations"]["resnet"]
+    once, twice, deep = resnet["1"]["101"], resnet["2"]["101"], resnet["1"]["200"]
+    at_160, at_320, at_224 = (sides.index(side) for side in (160, 320, 224))
+    assert twice["flops"][at_160] / once["flops"][at_160] == pytest.approx(4, rel=0.02)
+    assert once["flops"][at_320] / once["flops"][at_160] == pytest.approx(4, rel=0.02)
+    assert 3.8 < twice["parameters"] / once["parameters"] < 4
+    said = re.sub(r"\n# ", " ", (ROOT / "notebooks/figure3.py").read_text())
+    for network, text in ((twice, "{:.0f} million parameters"), (deep, "{:.1f} million and")):
+        assert text.format(network["parameters"] / 1e6) in said
+        assert f"{network['flops'][at_224] / 1e9:.1f} billion" in said
+
+
 def test_a_price_goes_with_its_device(tmp_path):
     file = tmp_path / "prices.csv"
     file.write_text("device,per_hour,currency,date\nV100 (paper),2.5,EUR,2026-01-31\n")
