@@ -13,15 +13,7 @@ const AXES = [
     (point) => on(one, "image_bytes")(point) / 2 ** 20]),
 ].filter(([, , , of]) => points.some(of));
 const silent = { ariaHidden: "true" }; // the marks' own labels say all of it
-const nameOfAxis = ([, name]) => (name.device ? nameOf(name) : name);
-
-function fillAxes() {
-  for (const group of new Set(AXES.map(([group]) => group))) {
-    const options = byId("plot-axis").appendChild(document.createElement("optgroup"));
-    options.label = group;
-    AXES.forEach((axis, place) => axis[0] === group && options.append(new Option(nameOfAxis(axis), place)));
-  }
-}
+const nameOfAxis = ([group, name]) => `${group}: ${name.device ? nameOf(name) : name}`;
 
 function draw() {
   const axis = AXES[byId("plot-axis").value], [, , label, x] = axis;
@@ -76,7 +68,7 @@ function focusable(marks) {
   });
 }
 
-fillAxes();
+fill(byId("plot-axis"), AXES.map((axis, place) => [place, nameOfAxis(axis)]));
 byId("plot-axis").addEventListener("change", draw);
 window.addEventListener("resize", draw);
 draw();
