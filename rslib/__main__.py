@@ -10,6 +10,7 @@ from rslib.commands import (
     errors,
     evaluate,
     export,
+    notebook,
     predict,
     profile,
     record,
@@ -22,7 +23,7 @@ from rslib.system import output, signals
 
 CONTENTS = {
     "Your own images": (own, predict, evaluate, scales),
-    "The paper's tables": (run,),
+    "The paper's tables": (run, notebook),
     "Measure": (profile,),
     "Look at data": (data,),
     "Use weights": (export,),
