@@ -160,6 +160,8 @@ def test_the_example_with_ones_own_images_runs(tmp_path, monkeypatch, capsys):
     exec(code, {})
     told = capsys.readouterr().out
     assert "new/1.jpg ['rose', 'tulip']" in told and "new/2.png ['tulip', 'rose']" in told
+    assert told.splitlines()[-1] == "['rose']"  # by the export
+    assert (tmp_path / "flowers.safetensors.md").is_file()
 
 
 FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</a>'

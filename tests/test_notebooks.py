@@ -17,6 +17,7 @@ from papermill.engines import Engine, papermill_engines
 
 from rslib import paths
 from rslib.config import InputError
+from rslib.own.asked import Asked
 from rslib.report import render
 from rslib.running.params import Looking, Params, Profiling
 
@@ -134,7 +135,7 @@ def test_the_first_code_cell_holds_the_parameters_their_defaults_and_their_help(
     given = {
         line.target.id: ast.literal_eval(line.value) for line in ast.parse(tagged[0].source).body
     }
-    kinds = (Params(), Profiling(), Looking())
+    kinds = (Params(), Profiling(), Looking(), Asked())
     kind = next(kind for kind in kinds if given.keys() <= vars(kind).keys())
     defaults = {name: value for name, value in vars(kind).items() if name in given}
     assert given == defaults

@@ -32,7 +32,16 @@ WORDS = {  # what a reader stumbles over: the better word
 EDITED = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "book").glob("*.md"))]
 NOTEBOOKS = [
     ROOT / "notebooks" / f"{name}.py"
-    for name in ("data", "figure2", "figure3", "recipes", "table1", "table2", "table6")
+    for name in (
+        "data",
+        "figure2",
+        "figure3",
+        "recipes",
+        "table1",
+        "table2",
+        "table6",
+        "your_images",
+    )
 ]
 
 

@@ -49,6 +49,8 @@ def of_run(options: argparse.Namespace, folder: Path) -> int:
     for name in ("resolution", "preprocessing"):
         if getattr(options, name) is not None:
             raise InputError(f"a run has its own {name}; --{name} is for a MODEL with --weights")
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; give the folder of a run, or a MODEL and --weights")
     run = classifier.load(folder, device=options.device)
     report = partial(print, file=sys.stderr)
     to = run.folder / "evaluation"
@@ -57,10 +59,10 @@ def of_run(options: argparse.Namespace, folder: Path) -> int:
         images, part = own.to_judge(given, run.classes, report), f"images of {given.resolve().name}"
         to = run.folder / f"evaluation-{given.resolve().stem}"
     else:
-        images, part = run.own_images(report)
+        images, part = run.own_images()
     found = run.evaluate(images, part, report)
     if options.json:
-        print(json.dumps(judged.scores(found), indent=1, allow_nan=False), flush=True)
+        print(json.dumps(found.scores, indent=1, allow_nan=False), flush=True)
     else:
         print("\n".join(judged.text(found)), flush=True)
     judged.keep(found, partial(run.shown, images), to)

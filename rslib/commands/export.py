@@ -17,18 +17,26 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from rslib.weights import export
-
+    source, file = paths.expanded(options.source), paths.expanded(options.file)
     side = commands.pixels(options.resolution)
-    if options.weights is not None and paths.expanded(options.source).is_dir():
+    if options.weights is not None and source.is_dir():
         raise InputError(f"{options.source} is a run and has weights of its own; leave --weights")
+    if options.weights is None and side is not None:
+        raise InputError("a run has its own resolution; --resolution goes with --weights")
+    from rslib.own import classifier
+    from rslib.weights import about, export
+
+    export.writable(file)
+    if options.weights is None and (source / about.NAME).is_file():
+        run = classifier.load(source, device="cpu")
+        for written in run.export(file):
+            print(f"wrote {written}")
+        return commands.DONE
     if options.weights is None:
-        if side is not None:
-            raise InputError("a run has its own resolution; --resolution goes with --weights")
-        network, side, about = export.trained(paths.expanded(options.source))
+        network, side, said = export.trained(source)
     else:
         weights = paths.expanded(options.weights)
-        network, side, about = export.published(options.source, weights, side)
-    export.export(network, paths.expanded(options.file), resolution=side, about=about)
+        network, side, said = export.published(options.source, weights, side)
+    export.export(network, file, resolution=side, about=said)
     print(f"wrote {options.file}")
     return commands.DONE

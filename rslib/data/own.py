@@ -95,13 +95,32 @@ def part_of(root: Path, part: str, classes: list, report: Say) -> Images | None:
     return relabelled(found, theirs, classes, f"{part}/", report)
 
 
-def relabelled(found: Images, theirs: list, classes: list, part: str, report: Say) -> Images:
-    """The same images with labels in the order of classes. theirs: the classes of their labels."""
+def in_order(listing: Listing, classes: list, by: str, report: Say) -> Listing:
+    """The same images with labels in the order of classes; by: who names them. Raises InputError.
+
+    A class without images is reported and stays.
+    """
+    found = {}
+    for part in PARTS:
+        images = getattr(listing, part)
+        say = report if part == "train" else lambda line: None
+        where = (listing.classes, classes, str(listing.root), say, by)
+        found[part] = None if images is None else relabelled(images, *where)
+    return replace(listing, **found, classes=classes)
+
+
+def relabelled(
+    found: Images, theirs: list, classes: list, part: str, report: Say, by: str = "training"
+) -> Images:
+    """The same images with labels in the order of classes. theirs: the classes of their labels.
+
+    by: who names the classes.
+    """
     known = {folders.composed(name): label for label, name in enumerate(classes)}
     if unknown := [name for name in theirs if folders.composed(name) not in known]:
         raise InputError(
-            f"{part} has classes that training has not: {', '.join(map(str, unknown[:5]))}; remove "
-            "or rename them"
+            f"{part} has classes that {by} has not: {', '.join(map(str, unknown[:5]))}; remove or "
+            "rename them"
         )
     if missing := len(classes) - len(theirs):
         report(f"{part} lacks {missing} of {len(classes)} classes: nothing is known of these")

@@ -53,6 +53,20 @@ class Judged:
         return math.fsum(recalls) / len(recalls)
 
     @property
+    def scores(self) -> dict:
+        """Counts and intervals as plain data."""
+        right, n = self.top1
+        return {
+            "part": self.part,
+            "top1": {"correct": right, "n": n, "interval": wilson(right, n)},
+            "balanced": self.balanced,
+            "classes": {
+                name: {"correct": hits, "n": of, "predicted": taken}
+                for name, (hits, of, taken) in self.by_class.items()
+            },
+        }
+
+    @property
     def mistakes(self) -> np.ndarray:
         """Positions of the images that were taken for another class, the surest guess first."""
         wrong = np.flatnonzero(self.labels != self.guesses)

@@ -9,28 +9,31 @@ from pathlib import Path
 from rslib import config, paths
 from rslib.config import InputError, suggest
 from rslib.recipes import own
-from rslib.running.params import MOST_HOURS
+from rslib.running.params import MOST_HOURS, text
 
 WIDEST, MOST_CELLS = 4.0, 100
 GRID = ("lr", "steps")
+WORDS = ("grid", "name", "balance", "tracker", "device", "runs_dir")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """The options of `rslib train`. What is None or empty is chosen, by the weights or by rule."""
 
-    folder: Path | str
+    folder: Path | str = ""
     model: str | None = None
     width: float | None = None
     resolution: int | None = None
     epochs: int | None = None
     batch: int | None = None
     weights: Path | str | None = None
+    classes_from: Path | str | None = None
     grid: str = ""
     valid: float = 0.1
     seed: int = 1
     name: str = ""
     balance: str = ""
+    tracker: str = ""
     device: str = "auto"
     runs_dir: str = ""
     max_hours: float | None = None
@@ -38,6 +41,8 @@ class Asked:
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        for name in WORDS:  # a notebook's parameter that looks like a number comes as one
+            object.__setattr__(self, name, text(name, getattr(self, name)))
         for name, least in (("resolution", 1), ("epochs", 1), ("batch", 2), ("threads", 1)):
             config.count(name, getattr(self, name), least, optional=True)
         config.count("workers", self.workers, 0, optional=True)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from rslib import machine, paths
+from rslib import config, machine, models, paths
 from rslib.config import InputError, Recipe
 from rslib.data import own
 from rslib.data.augment import eval_crop
@@ -21,12 +21,15 @@ from rslib.data.loaders import eval_batches
 from rslib.data.survey import bar
 from rslib.data.unreadable import UnreadableImage
 from rslib.evidence.judged import Judged
-from rslib.models.loading import not_finite
+from rslib.models import loading
+from rslib.own import exported
 from rslib.tasks.classify import normalise
-from rslib.weights import about, export
+from rslib.training import history
+from rslib.weights import about, export, files
 
 BATCH = 64
 Say = Callable[[str], None]
+Logits = Callable[[torch.Tensor], torch.Tensor]  # of uint8 (N, 3, S, S)
 
 
 class Prediction(NamedTuple):
@@ -41,7 +44,7 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class Classifier:
-    """A finished run, by the average of its weights. folder: the run's."""
+    """A finished run, by the average of its weights. folder: the run's; of an export, the file."""
 
     folder: Path
     network: nn.Module
@@ -71,27 +74,50 @@ class Classifier:
     def evaluate(self, images: Images | None = None, part: str = "", report: Say = print) -> Judged:
         """What it says of labelled images; None: of its own test images, else the held-out ones."""
         if images is None:
-            images, part = self.own_images(report)
+            images, part = self.own_images()
+        return self.judged(self.readable(images, report), part)
+
+    def readable(self, images: Images, report: Say = print) -> Images:
+        """Decoded once; a few that cannot be are named and left out. Raises InputError for more."""
         read, _ = check({"test": images}, self.classes, None, None, report)
-        images = read["test"]
-        logits = [
-            self.logits(pixels)
-            for pixels, _ in eval_batches(
-                images, self.recipe.data, device=torch.device(self.device)
-            )
-        ]
-        if not logits:
+        return read["test"]
+
+    def judged(self, images: Images, part: str, logits: Logits | None = None) -> Judged:
+        """What `logits` says of readable images; None: what this network says."""
+        batches = eval_batches(images, self.recipe.data, device=torch.device(self.device))
+        found = [(logits or self.logits)(pixels) for pixels, _ in batches]
+        if not found:
             raise InputError(f"no images to evaluate on ({part})")
-        chances, guesses = torch.cat(logits).softmax(1).max(1)
+        chances, guesses = torch.cat(found).softmax(1).max(1)
         names = list(images.names)
         return Judged(names, images.labels, guesses.numpy(), chances.numpy(), self.classes, part)
 
-    def own_images(self, report: Say = print) -> tuple[Images, str]:
-        """(its test images, or the held-out ones where it has none; which, in words)."""
+    def export(self, file: str | Path, report: Say = print) -> list[Path]:
+        """Write it as .onnx or .safetensors, with a model card; returns both files.
+
+        Both say classes, crop, mean, deviation and scores. ONNX is first compared with this network
+        on all images that `evaluate` takes. Raises InputError.
+        """
+        return exported.export(self, paths.expanded(file), report)
+
+    @property
+    def history(self) -> list[dict]:
+        """A line for each epoch: its loss and rate, and top-1 where it was evaluated."""
+        return history.read(export.finished(self.folder)[0].parent)
+
+    def listing(self) -> own.Listing:
+        """The images that it was trained, chosen and may be tested on. Raises InputError."""
+        if self.folder.is_file():
+            raise InputError(f"{self.folder} is an export, which has no images; give the run")
         root = Path(about.of(self.folder)["images"])
         if not root.is_dir():
             raise InputError(f"the images of this run are not in {root} any more; give --data-dir")
         listing = own.of_csv(self.folder / about.SPLIT, root)
+        return own.in_order(listing, self.classes, "the run", lambda line: None)
+
+    def own_images(self) -> tuple[Images, str]:
+        """(its test images, or the held-out ones where it has none; which, in words)."""
+        listing = self.listing()
         if listing.test is not None:
             return listing.test, "test images"
         if listing.valid is None:
@@ -137,17 +163,23 @@ class Classifier:
 
 
 def load(run: str | Path, *, device: str = "auto") -> Classifier:
-    """The Classifier of a finished run of `rslib train`. run: its folder.
+    """The Classifier of a finished run of `rslib train`. run: its folder, or a .safetensors export.
 
     Raises InputError where there is none, where it has not ended, and for weights that hold NaN.
     """
-    run_dir = paths.expanded(run)
-    known = about.of(run_dir)
+    place = paths.expanded(run)
     on = machine.choose_device(device)
-    network, _, said = export.trained(run_dir)
-    if fault := not_finite(network.state_dict()):
-        raise InputError(f"{run_dir}: {fault}; such weights compute nothing, train again")
-    return Classifier(run_dir, network.eval().to(on), known["classes"], about.recipe_of(said), on)
+    if place.is_file():
+        said = about.of_export(place)
+        recipe, classes = config.from_dict(said["recipe"]), said["classes"]
+        network = loading.load(models.build(recipe, len(classes)), files.read(place))
+    else:
+        classes = about.of(place)["classes"]
+        network, _, said = export.trained(place)
+        recipe = config.from_dict(said["recipe"])
+    if fault := loading.not_finite(network.state_dict()):
+        raise InputError(f"{place}: {fault}; such weights compute nothing, train again")
+    return Classifier(place, network.eval().to(on), classes, recipe, on)
 
 
 def _expanded(path: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from rslib.data import own as own_images
 from rslib.data.images import ImageSet
 from rslib.evidence import results
 from rslib.own.asked import Asked, cells_of
+from rslib.own.classes import named_by
 from rslib.own.classifier import Classifier, load
 from rslib.recipes import Row, own
 from rslib.recipes.reasons import reasons
@@ -24,6 +25,7 @@ from rslib.recipes.scales import OWN
 from rslib.running import runs
 from rslib.running.processes import Stop
 from rslib.running.timing import done_share, image_passes, image_seconds
+from rslib.training import tracking
 from rslib.training.clock import duration
 from rslib.training.engine import Diverged
 from rslib.weights import about, begin
@@ -47,8 +49,10 @@ def train(folder: str | Path, *, report: Say = print, **options) -> Classifier:
 
     folder: `train/<class>/*` with or without `val/` and `test/`, `<class>/*`, or a CSV of
     path,label. options: model="resnet_rs_50", width=1.0, resolution=160 (pixels), epochs=100,
-    batch=128, weights (a file, or a run's folder), grid ("lr=0.01,0.1,steps=500"), valid=0.1,
-    seed=1, name, balance ("sampling" or "weights"), device, runs_dir, max_hours, threads, workers.
+    batch=128, weights (a file, or a run's folder), classes_from (names and order of the classes: a
+    text file, a run, a folder), grid ("lr=0.01,0.1,steps=500"), valid=0.1,
+    seed=1, name, balance ("sampling" or "weights"), tracker ("tensorboard", "wandb" or "mlflow"),
+    device, runs_dir, max_hours, threads, workers.
     report: takes each line that is told.
 
     Returns the trained run, as `rslib.load` does. Raises InputError for what cannot be trained on,
@@ -64,8 +68,8 @@ def train(folder: str | Path, *, report: Say = print, **options) -> Classifier:
             if len(plan.jobs) > 1:
                 report(f"{in_words(job.row.recipe)}: {job.run_id}")
             about.write(folder_of(job, plan), known_later, split)
-            how = {"workers": asked.workers, "report": report, "stop": stop}
-            runs.run(job, plan.device, plan.runs_dir, **how)
+            how = {"workers": asked.workers, "tracker": asked.tracker}
+            runs.run(job, plan.device, plan.runs_dir, report=report, stop=stop, **how)
     return load(folder_of(best(prepared, report), plan), device=asked.device)
 
 
@@ -76,6 +80,7 @@ def asked_for(command: str, folder: str | Path, options: dict) -> Asked:
         if name not in known:
             raise InputError(f"{command} has no option {name!r}{suggest(name, known)}")
     asked = Asked(folder=folder, **options)
+    tracking.refuse(asked.tracker)
     if asked.resolution:
         models.refuse_side(asked.resolution)
     if asked.threads:  # else torch's own, which follows OMP_NUM_THREADS
@@ -87,8 +92,11 @@ def prepare(asked: Asked, report: Say = print) -> Prepared:
     """Read weights and images, choose the recipes. Raises InputError."""
     device = machine.choose_device(asked.device)
     runs_dir = machine.usable(paths.runs_dir(asked.runs_dir))
+    names = named_by(paths.expanded(asked.classes_from)) if asked.classes_from else []
     weights = begin.found(paths.expanded(asked.weights), report) if asked.weights else None
     listing = own_images.listed(paths.expanded(asked.folder), report)
+    if names:
+        listing = own_images.in_order(listing, names, str(asked.classes_from), report)
     images = own_images.opened(listing, asked.valid, asked.seed, runs_dir, report)
     cells = cells_of(asked.grid)
     recipes = [recipe_of(asked, cell, len(images.train), weights) for cell in cells]
@@ -158,8 +166,7 @@ def announce(prepared: Prepared, asked: Asked, report: Say) -> None:
     for line in images_in_words(prepared.images):
         report(line)
     first = plan.jobs[0].row.recipe
-    given = "lr" in prepared.cells[0]
-    for name, value, why in reasons(first, len(prepared.images.train), given_rate=given):
+    for name, value, why in reasons(first, len(prepared.images.train)):
         report(f"  {name:16} {value:26} {why}")
     if len(plan.jobs) > 1:
         report(f"  grid             {len(plan.jobs)} runs; the best on held-out images is kept")

@@ -77,7 +77,7 @@ def recipe(
     if batch > images:
         raise InputError(f"{images} training images do not fill one batch of {batch}; lower batch")
     steps = images // batch * epochs
-    peak = rate or (fine_tuning_rate(batch, steps) if start else 0.1 * batch / 256)
+    peak = rate or peak_rate(batch, steps, bool(start))
     return evolve(
         resnet_rs.recipe(depth, resolution),
         {
@@ -138,7 +138,10 @@ def weight_decay(peak: float, steps: int) -> float:
     return min(MOST_DECAY, max(4e-5, float(f"{EXPOSURE / total:.2g}")))
 
 
-def fine_tuning_rate(batch: int, steps: int) -> float:
+def peak_rate(batch: int, steps: int, fine_tuning: bool) -> float:
+    """The highest learning rate, where none is asked for."""
+    if not fine_tuning:
+        return 0.1 * batch / 256
     least, most = RATES
     at_512 = min(most, least * max(1.0, FEWEST_STEPS / max(1, steps)))
     return float(f"{at_512 * batch / RATES_BATCH:.2g}")

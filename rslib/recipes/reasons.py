@@ -13,11 +13,8 @@ BALANCED = {
 }
 
 
-def reasons(recipe: Recipe, images: int, *, given_rate: bool = False) -> list[tuple[str, str, str]]:
-    """[(name, value, why)] of a recipe that `own.recipe` made for so many training images.
-
-    given_rate: the learning rate was asked for.
-    """
+def reasons(recipe: Recipe, images: int) -> list[tuple[str, str, str]]:
+    """[(name, value, why)] of a recipe that `own.recipe` made for so many training images."""
     m, d, r, o = recipe.model, recipe.data, recipe.regularization, recipe.optim
     steps = images // o.batch_size * o.epochs
     return [
@@ -25,7 +22,7 @@ def reasons(recipe: Recipe, images: int, *, given_rate: bool = False) -> list[tu
         ("resolution", f"{d.resolution} px", _resolution(recipe)),
         ("epochs", f"{o.epochs}", f"{steps:,} steps of {o.batch_size} images, cosine to 0"),
         ("batch", f"{o.batch_size}", _batch(recipe, images)),
-        ("learning rate", f"{o.peak_rate:g}", "as asked" if given_rate else _rate(recipe, steps)),
+        ("learning rate", f"{o.peak_rate:g}", _rate(recipe, steps)),
         ("warm-up", f"{o.warmup_epochs:.3g} epochs", "min(5, 5/90 of all epochs)"),
         ("weight decay", f"{o.weight_decay:g}", _decay(recipe, steps)),
         ("label smoothing", f"{r.label_smoothing:g}", _regularized(recipe, "Table 8, all sizes")),
@@ -54,6 +51,8 @@ def _batch(recipe: Recipe, images: int) -> str:
 
 def _rate(recipe: Recipe, steps: int) -> str:
     batch = recipe.optim.batch_size
+    if recipe.optim.peak_rate != own.peak_rate(batch, steps, bool(recipe.model.start)):
+        return "as asked"
     if recipe.model.start:
         least, most = own.RATES
         rule = f"{least} for {own.FEWEST_STEPS:,} steps, more for {steps:,}, at most {most}"

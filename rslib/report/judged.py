@@ -51,20 +51,6 @@ def text(judged: Judged) -> list[str]:
     return lines
 
 
-def scores(judged: Judged) -> dict:
-    """The same as plain data."""
-    right, n = judged.top1
-    return {
-        "part": judged.part,
-        "top1": {"correct": right, "n": n, "interval": wilson(right, n)},
-        "balanced": judged.balanced,
-        "classes": {
-            name: {"correct": hits, "n": of, "predicted": taken}
-            for name, (hits, of, taken) in judged.by_class.items()
-        },
-    }
-
-
 def confusion_csv(judged: Judged) -> str:
     """A line for each true class, a column for each predicted one."""
     return table([["true \\ predicted", *judged.classes], *_named_rows(judged)])
@@ -137,7 +123,7 @@ def keep(judged: Judged, pictures: Pictures, folder: Path) -> list[Path]:
 
     An earlier evaluation's are replaced. Raises InputError where they cannot be written.
     """
-    words = json.dumps(scores(judged), indent=1, allow_nan=False) + "\n"
+    words = json.dumps(judged.scores, indent=1, allow_nan=False) + "\n"
     contents = {
         "scores.json": words,
         "confusion.csv": confusion_csv(judged),

@@ -37,7 +37,7 @@ class Params:
         _choice("scale", self.scale, ("auto", *NAMES))
         _choice("executor", self.executor, EXECUTORS)
         for name in ("dataset", "data_dir", "runs_dir", "device"):
-            object.__setattr__(self, name, _text(name, getattr(self, name)))
+            object.__setattr__(self, name, text(name, getattr(self, name)))
         _whole("epochs", self.epochs, at_least=1, optional=True)
         _whole("seeds", self.seeds, at_least=1)
         _whole("threads", self.threads, at_least=1)
@@ -66,7 +66,7 @@ class Profiling:
 
     def __post_init__(self):
         _choice("device", self.device, ("", "auto", "cpu", "cuda"))
-        object.__setattr__(self, "runs_dir", _text("runs_dir", self.runs_dir))
+        object.__setattr__(self, "runs_dir", text("runs_dir", self.runs_dir))
         object.__setattr__(self, "variants", _words("variants", self.variants))
 
 
@@ -80,7 +80,7 @@ class Looking:
 
     def __post_init__(self):
         for name in ("dataset", "data_dir"):
-            object.__setattr__(self, name, _text(name, getattr(self, name)))
+            object.__setattr__(self, name, text(name, getattr(self, name)))
         if self.data_dir and not self.dataset:
             raise InputError(f"data_dir is {self.data_dir}; say as dataset what it holds")
         _whole("sample", self.sample, at_least=0)
@@ -112,7 +112,7 @@ def _whole(name, value, *, at_least, optional=False):
     count(name, value, at_least, optional=optional)
 
 
-def _text(name, value):
+def text(name: str, value: object) -> str:
     """A word; papermill makes a number of one that looks like it, such as a folder's name."""
     if type(value) in (int, float):
         return str(value)

@@ -153,11 +153,12 @@ def run(
     may_compile=False,
     report=print,
     stop=lambda: False,
+    tracker="",
 ):
     """The job's result: the stored one, or trained now; reuse=False always trains a new attempt.
 
-    may_compile: as for `rslib.training.engine.fit`. Raises machine.Held, engine.Preempted and
-    checkpoint.CannotSave. A run that diverges returns a result with that status and no metrics.
+    may_compile, tracker: as for `rslib.training.engine.fit`. Raises machine.Held, engine.Preempted
+    and checkpoint.CannotSave. A run that diverges returns a result with that status and no metrics.
     """
     stored = results.find(job.study, job.run_id, runs_dir)
     if stored and reuse:
@@ -167,7 +168,7 @@ def run(
         if stored and reuse:  # it ended while we waited for nothing
             return stored
         file = next_attempt(job, runs_dir)
-        result = train(job, device, file, workers, may_compile, report, stop)
+        result = train(job, device, file, workers, may_compile, report, stop, tracker)
     if stored:
         seeds = [
             r
@@ -190,7 +191,7 @@ def next_attempt(job, runs_dir):
     return runs_dir / job.study / job.run_id / f"attempt-{number}" / "result.json"
 
 
-def train(job, device, result_file, workers, may_compile, report, stop):
+def train(job, device, result_file, workers, may_compile, report, stop, tracker):
     recipe = job.row.recipe
     if workers is None:
         workers = min(16, cores() - 1) if device == "cuda" else 0
@@ -209,6 +210,7 @@ def train(job, device, result_file, workers, may_compile, report, stop):
             stop=stop,
             session=session(device),
             may_compile=may_compile,
+            tracker=tracker,
         )
         sessions = outcome.sessions
     except engine.Diverged as error:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
-HEADER = "epoch      rate     loss  minival raw  minival EMA  images/s   time left"
+HEADER = "epoch      rate     loss  held-out raw  held-out EMA  images/s   time left"
 CHECKPOINT_SECONDS = 600  # a checkpoint at least this often, in mid-epoch too
 SAVING_SHARE = 0.01  # of the time may go into checkpoints at the ends of epochs
 
@@ -47,7 +47,7 @@ class Clock:
         return (time.monotonic() - self.last_save) * SAVING_SHARE >= self.save_cost
 
     def line(self, step: int, rate: float, loss: float, scores: Mapping[str, float]) -> None:
-        """Print one epoch. scores: minival top-1 as {"minival_raw": 0…1, …}, or empty."""
+        """Print one epoch. scores: top-1 on held-out images, {"minival_raw": 0…1, …}, or empty."""
         now = time.monotonic()
         speed = (step - self.last_step) * self.batch_size / max(now - self.last_line, 1e-9)
         # seconds; of this process's steps alone, as an earlier one may have had another machine
@@ -64,7 +64,7 @@ class Clock:
 
 
 def _percent(share: float | None) -> str:
-    return f"{'·':>11}" if share is None else f"{100 * share:9.2f} %"
+    return f"{'·':>12}" if share is None else f"{100 * share:10.2f} %"
 
 
 def duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ from rslib import models
 from rslib.config import Recipe
 from rslib.data.randomness import seed_of
 from rslib.machine import has_bf16
-from rslib.training import checkpoint, compiling, optim
+from rslib.training import checkpoint, compiling, optim, tracking
 from rslib.training.clock import Clock
 from rslib.training.ema import Ema
 from rslib.training.history import History
@@ -61,20 +61,23 @@ def fit(
     stop: Callable[[], bool] = lambda: False,
     session: dict | None = None,
     may_compile: bool = False,
+    tracker: str = "",
 ) -> Outcome:
     """Train to the end of the recipe, from the newest checkpoint in run_dir if there is one.
 
     task: what is trained, as `rslib.tasks.classify.Classify`. seed: of weights, order and
     augmentation. device: "cpu" or "cuda". report: takes each printed line. stop: called after every
     step; if it returns True, a checkpoint is saved and Preempted raised. may_compile: see
-    `rslib.training.compiling`; a run keeps the choice of its first process.
+    `rslib.training.compiling`; a run keeps the choice of its first process. tracker: of
+    `rslib.training.tracking`, where its history goes too.
     session: plain values about this process, kept with the run beside those of earlier ones.
 
     Returns the Outcome: counts of right images on test, minival and training images, by the raw
     weights and by their average; the history; the seconds.
     Raises Diverged (the last good checkpoint stays) and checkpoint.CannotSave.
     """
-    run = Run(task, recipe, Path(run_dir), seed, torch.device(device), report, stop, may_compile)
+    where = Path(run_dir), seed, torch.device(device)
+    run = Run(task, recipe, *where, report, stop, may_compile, tracker)
     run.progress.sessions.append(session)  # behind those of earlier processes
     try:
         run.train()
@@ -117,8 +120,9 @@ class Run:
         report: Callable[[str], None],
         stop: Callable[[], bool],
         may_compile: bool = False,
+        tracker: str = "",
     ) -> None:
-        self.task, self.optim, self.run_dir = task, recipe.optim, run_dir
+        self.task, self.optim, self.run_dir, self.tracker = task, recipe.optim, run_dir, tracker
         self.test_passes = recipe.data.test_passes
         self.seed, self.device, self.report, self.stop = seed, device, report, stop
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -162,7 +166,7 @@ class Run:
         trainer = Engine(self.step)
         trainer.logger.setLevel(logging.CRITICAL)  # whoever catches an exception reports it, once
         trainer.add_event_handler(Events.ITERATION_COMPLETED(every=CHECK_EVERY), self.look)
-        # the last step of an epoch is left to end_epoch, which pauses after its evaluation
+        # the last step of an epoch is left to pause_after_epoch, behind its evaluation
         in_mid_epoch = Events.ITERATION_COMPLETED(lambda _, step: step % self.steps_per_epoch)
         trainer.add_event_handler(in_mid_epoch, self.pause)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self.end_epoch)
@@ -170,7 +174,9 @@ class Run:
         trainer.load_state_dict({"iteration": self.start_step, **shape})  # its epoch follows
         items = self.steps_left()
         try:
-            trainer.run(items, **shape)
+            with tracking.mirrored(self.tracker, trainer, self.run_dir):
+                trainer.add_event_handler(Events.EPOCH_COMPLETED, self.pause_after_epoch)
+                trainer.run(items, **shape)
         finally:  # the last references to the loader: its workers leave at once, not at a later gc
             items.close()
             trainer.state.batch = None
@@ -239,9 +245,14 @@ class Run:
             }
             self.progress.history.append({"epoch": epoch, "loss": loss, **tops})
         rate = self.rates[step - 1]
-        self.epochs_told.add({"epoch": epoch, "step": step, "rate": rate, "loss": loss, **tops})
+        told = {"epoch": epoch, "step": step, "rate": rate, "loss": loss, **tops}
+        self.epochs_told.add(told)
+        engine.state.metrics = told  # what a tracker mirrors
         self.clock.line(step, rate, loss, tops)
-        self.pause(engine, due=epoch == self.optim.epochs or self.clock.worth_saving())
+
+    def pause_after_epoch(self, engine: Engine) -> None:
+        last = engine.state.epoch == self.optim.epochs
+        self.pause(engine, due=last or self.clock.worth_saving())
 
     @property
     def watched(self) -> list[str]:

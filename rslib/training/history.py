@@ -35,6 +35,12 @@ class History:
             raise
 
 
+def read(run_dir: Path) -> list[dict[str, Any]]:
+    """The lines of a run's folder so far."""
+    with open(run_dir / NAME, "rb") as lines:
+        return [json.loads(line) for line in lines if line.endswith(b"\n")]
+
+
 def _by(line: bytes, step: int) -> bool:
     """Is it a whole line of an epoch that had ended by this step?"""
     try:

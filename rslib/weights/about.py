@@ -1,12 +1,16 @@
-"""`run.json`: what a run on one's own images has to know of them later: class names and folder."""
+"""`run.json`: what a run on one's own images has to know of them later: class names and folder.
+
+And what an export of such a run says of itself.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from rslib import config
+from safetensors import SafetensorError, safe_open
+
 from rslib.atomic import write_atomically
-from rslib.config import InputError, Recipe
+from rslib.config import InputError
 
 NAME, SPLIT = "run.json", "split.csv"
 
@@ -23,11 +27,6 @@ def write(run_dir: Path, about: dict[str, Any], split: str) -> None:
 def of(run_dir: Path) -> dict[str, Any]:
     """{"classes": names in the order of labels, "images": their folder}. Raises InputError."""
     file = run_dir / NAME
-    if run_dir.is_file():
-        raise InputError(
-            f"{run_dir} is a file without class names; give the folder of a run, as rslib train "
-            "names it at its end"
-        )
     if not run_dir.is_dir():
         raise InputError(f"no run in {run_dir}: train one first, rslib train FOLDER")
     if not file.is_file():
@@ -41,6 +40,24 @@ def of(run_dir: Path) -> dict[str, Any]:
     return found
 
 
-def recipe_of(said: dict[str, str]) -> Recipe:
-    """The recipe in what `rslib.weights.export.trained` says about a network."""
-    return config.from_dict(json.loads(said["recipe"]))
+def of_export(file: Path) -> dict[str, Any]:
+    """What a .safetensors file of `rslib export` says of its network, as plain data.
+
+    Raises InputError for other files, and where it does not name its classes.
+    """
+    if file.suffix != ".safetensors":
+        raise InputError(
+            f"{file} is a file without class names; give the folder of a run, as rslib train "
+            "names it at its end, or a .safetensors file that rslib export wrote of it"
+        )
+    try:
+        with safe_open(file, "pt") as opened:
+            said = opened.metadata() or {}
+        found = {name: json.loads(word) for name, word in said.items() if name != "format"}
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(f"{file} is no export of rslib ({error}); export the run again") from error
+    if missing := sorted({"classes", "recipe"} - found.keys()):
+        raise InputError(
+            f"{file} has no {' and no '.join(missing)} in its metadata; export a run of rslib train"
+        )
+    return found

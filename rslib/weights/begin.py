@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from rslib import models
+from rslib import config, models
 from rslib.config import InputError, Recipe
 from rslib.models import loading
 from rslib.training import checkpoint
@@ -32,7 +32,7 @@ def found(source: Path, report: Callable[[str], None]) -> Begin:
     network, _, said = export.trained(source)
     named = (source / about.NAME).is_file()  # runs of the book's studies have no such file
     classes = about.of(source)["classes"] if named else []
-    return Begin(source, network.state_dict(), about.recipe_of(said), classes)
+    return Begin(source, network.state_dict(), config.from_dict(said["recipe"]), classes)
 
 
 def fitted(

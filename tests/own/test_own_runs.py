@@ -6,17 +6,15 @@ import os
 import signal
 import subprocess
 
-import numpy as np
 import pytest
 import torch
 from commandline import command
-from PIL import Image
+from tiny import TINY
 
 import rslib
 from rslib import models
 from rslib.__main__ import main
 from rslib.config import InputError
-from rslib.data import images
 from rslib.data.augment import eval_crop
 from rslib.data.check import decode
 from rslib.evidence import results
@@ -25,44 +23,6 @@ from rslib.own.asked import Asked, cells_of
 from rslib.tasks.classify import normalise
 from rslib.training import checkpoint
 from rslib.weights import export
-
-COUNTS = {"bag": 24, "trouser": 16, "sneaker": 4}  # training images of Fashion-MNIST
-TINY = ["--model", "resnet_rs_26", "--width", "0.0625", "--resolution", "32", "--batch", "8"]
-TINY += ["--epochs", "3", "--device", "cpu", "--threads", "1"]
-
-
-def save(pixels, file, kind):
-    grey = pixels[0].numpy()
-    if kind == 0:
-        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(file.with_suffix(".png"))
-    elif kind == 1:
-        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(file.with_suffix(".JPG"))
-    elif kind == 2:
-        Image.fromarray(grey).save(file.with_suffix(".bmp"))
-    else:
-        Image.fromarray(grey.astype("u2") * 257).save(file.with_suffix(".tif"))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Clothes in four formats, one of them of 16 bits, one class six times the other."""
-    root = tmp_path_factory.mktemp("own") / "My clothes"
-    train, test, classes = images.embedded()
-    for part, of, share in (("train", train, 1), ("test", test, 0.25)):
-        for name, count in COUNTS.items():
-            (root / part / name).mkdir(parents=True)
-            there = np.flatnonzero(of.labels == classes.index(name))[: int(share * count)]
-            for k, at in enumerate(there):
-                save(of.image(int(at)), root / part / name / f"{k}", k % 4)
-    return root
-
-
-@pytest.fixture(scope="module")
-def run(folder):
-    """The folder of a finished run."""
-    assert main(["train", str(folder), *TINY, "--runs-dir", str(folder.parent / "runs")]) == 0
-    (found,) = (folder.parent / "runs" / "train").iterdir()
-    return found
 
 
 def lines(capsys):
@@ -206,7 +166,7 @@ def test_a_run_goes_on_in_this_process_to_the_same_bits(run, folder, tmp_path):
         (["train", "FOLDER", "--grid", "lr=nan"], "grid has lr 'nan'"),
         (["train", "FOLDER", "--weights", "no.pth"], "no file no.pth"),
         (["predict", "no/such/run", "a.png"], "train one first"),
-        (["predict", "EXPORT", "a.png"], "is a file without class names"),
+        (["predict", "EXPORT", "a.png"], "is no export of rslib"),
         (["predict", "RUN", "a.png"], "no file a.png"),
         (["predict", "RUN", "FOLDER", "--to", "no/such/a.csv"], "no folder no/such"),
         (["predict", "FOLDER", "a.png"], "has no class names"),

@@ -57,7 +57,7 @@ def test_fine_tuning_stays_within_appendix_f():
     at = {n: own.recipe(50, images=n, resolution=160, batch=512, start="x") for n in (600, 50_000)}
     assert at[50_000].optim.peak_rate == 0.005  # 9,700 steps, as the appendix has them
     assert at[600].optim.peak_rate == 0.25 and at[600].optim.weight_decay == 1e-4  # 100 steps
-    assert own.fine_tuning_rate(512, 1) == 0.32 and own.fine_tuning_rate(128, 20_000) == 0.0013
+    assert own.peak_rate(512, 1, True) == 0.32 and own.peak_rate(128, 20_000, True) == 0.0013
     assert own.recipe(50, images=600, resolution=160, start="x", rate=0.1).optim.peak_rate == 0.1
 
 

@@ -1,0 +1,47 @@
+"""A tracker gets every line of history.jsonl, by Ignite's own logger, also where a run stops."""
+
+import sys
+import types
+
+import pytest
+
+from rslib.config import InputError
+from rslib.data import images
+from rslib.tasks.classify import Classify
+from rslib.training import engine, history, tracking
+
+
+@pytest.fixture
+def wandb(monkeypatch):
+    """As much of Weights & Biases as Ignite's logger asks for; it keeps what it is given."""
+    module = types.ModuleType("wandb")
+    module.began, module.lines, module.ended = [], [], 0
+    module.init = lambda **words: module.began.append(words)
+    module.log = lambda line, step: module.lines.append((step, line))
+    module.finish = lambda: setattr(module, "ended", module.ended + 1)
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    return module
+
+
+def test_every_line_of_the_history_is_mirrored_also_that_of_a_stop(tiny, tmp_path, wandb):
+    task = Classify(tiny, images.open_images(tiny.data, images.source("fashion-mnist")))
+    run_dir, quiet = tmp_path / "my-run" / "attempt-1", {"report": lambda line: None}
+    steps = iter([False] * 3 + [True])  # at the end of the first epoch
+    words = {"seed": 1, "tracker": "wandb", **quiet}
+    with pytest.raises(engine.Preempted):
+        engine.fit(task, tiny, run_dir, stop=lambda: next(steps), **words)
+    engine.fit(task, tiny, run_dir, **words)
+    lines = history.read(run_dir)
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    told = [{f"rslib/{name}": value for name, value in line.items()} for line in lines]
+    assert wandb.lines == list(zip([1, 2, 3], told, strict=True))
+    assert wandb.ended == 2 and [began["id"] for began in wandb.began] == ["my-run"] * 2
+
+
+def test_a_tracker_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # as if it were not installed
+    with pytest.raises(InputError, match="'mlflow' needs a package: pip install mlflow"):
+        tracking.refuse("mlflow")
+    with pytest.raises(InputError, match="did you mean 'tensorboard'"):
+        tracking.refuse("tensorbord")
+    tracking.refuse("")
