@@ -26,6 +26,14 @@ def expanded(given: str | Path) -> Path:
         raise InputError(f"{given}: no home of such a user; write the path out") from error
 
 
+def existing(given: str | Path, remedy: str) -> Path:
+    """A path to something that is there. Raises InputError, which ends with the remedy."""
+    path = expanded(given)
+    if not os.path.lexists(path):
+        raise InputError(f"{given} does not exist; {remedy}")
+    return path
+
+
 def entries(folder: Path) -> list[os.DirEntry]:
     """What lies in a folder, as `os.DirEntry`s; nothing where there is no folder.
 

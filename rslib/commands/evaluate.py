@@ -42,15 +42,18 @@ def is_path(given: Path) -> bool:
 
 
 def of_run(options: argparse.Namespace, folder: Path) -> int:
-    from rslib.data import own
-    from rslib.own import classifier
-    from rslib.report import judged
-
     for name in ("resolution", "preprocessing"):
         if getattr(options, name) is not None:
             raise InputError(f"a run has its own {name}; --{name} is for a MODEL with --weights")
     if folder.is_file():
         raise InputError(f"{folder} is a file; give the folder of a run, or a MODEL and --weights")
+    paths.existing(folder, "train one first: rslib train FOLDER")
+    existing_data(options)
+
+    from rslib.data import own
+    from rslib.own import classifier
+    from rslib.report import judged
+
     run = classifier.load(folder, device=options.device)
     report = partial(print, file=sys.stderr)
     to = run.folder / "evaluation"
@@ -71,16 +74,23 @@ def of_run(options: argparse.Namespace, folder: Path) -> int:
     return commands.DONE
 
 
-def of_model(options: argparse.Namespace) -> int:
-    from rslib import machine
-    from rslib.evidence import released
-    from rslib.weights import evaluate
+def existing_data(options: argparse.Namespace) -> None:
+    if options.data_dir:
+        paths.existing(options.data_dir, "give the folder of labelled images")
 
+
+def of_model(options: argparse.Namespace) -> int:
     for name in ("weights", "data_dir"):
         if not getattr(options, name):
             raise InputError(
                 f"{options.model} is no run's folder; a model's name needs --weights and --data-dir"
             )
+    existing_data(options)
+
+    from rslib import machine
+    from rslib.evidence import released
+    from rslib.weights import evaluate
+
     runs_dir = commands.folder_of_runs(options)
     released.ready(runs_dir)  # not found out after all the work
     found = evaluate.evaluate(

@@ -23,6 +23,9 @@ def main(options: argparse.Namespace) -> int:
         raise InputError(f"{options.source} is a run and has weights of its own; leave --weights")
     if options.weights is None and side is not None:
         raise InputError("a run has its own resolution; --resolution goes with --weights")
+    if len(source.parts) > 1:
+        paths.existing(source, "name the folder of a finished run, or a network")
+
     from rslib.own import classifier
     from rslib.weights import about, export
 

@@ -1,6 +1,7 @@
 """rslib predict RUN FILE…: the class of new images."""
 
 import argparse
+import os
 from pathlib import Path
 
 from rslib import commands, config, paths
@@ -21,12 +22,16 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from rslib.own import classifier
-
     top = config.count("top", options.top, 1, shown=str)
     to = paths.expanded(options.to) if options.to else None
     if to and not to.parent.is_dir():
         raise InputError(f"no folder {to.parent}; make it first")
+    paths.existing(options.run, "train one first: rslib train FOLDER")
+    if not any(os.path.lexists(paths.expanded(file)) for file in options.files):
+        raise InputError(f"no file {options.files[0]}; name an image, or a folder of some")
+
+    from rslib.own import classifier  # after what needs no torch, whose import takes seconds
+
     run = classifier.load(options.run, device=options.device)
     found = run.predict(options.files, top=top, watched=True)
     if to:

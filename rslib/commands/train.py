@@ -34,12 +34,15 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from rslib.own import train as own
     from rslib.own.asked import Asked
-    from rslib.report import judged
 
     names = Asked.__dataclass_fields__
     asked = {name: value for name, value in vars(options).items() if name in names}
+    Asked(**asked)  # what is wrong here is said before torch is imported, which takes seconds
+
+    from rslib.own import train as own
+    from rslib.report import judged
+
     run = own.train(**asked, report=partial(output.say))
     images, part = run.own_images()
     found = run.evaluate(images, part)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rslib import paths
 from rslib.config import InputError
 from rslib.data import splits
 from rslib.data.check import check
@@ -39,24 +40,27 @@ class Listing:
     classes: list
 
 
-def listed(given: Path, report: Say = print) -> Listing:
-    """What a folder or a CSV holds. Raises InputError, in one line, for what cannot be used."""
-    if not os.path.lexists(given):
-        raise InputError(f"{given} does not exist; give a folder of images, or a CSV of them")
-    if given.is_dir():
-        found = of_folder(given.resolve(), report)
+def listed(given: Path, report: Say = print, runs_dir: Path | None = None) -> Listing:
+    """What a folder or a CSV holds. Raises InputError, in one line, for what cannot be used.
+
+    runs_dir: a folder that is no class, wherever it is.
+    """
+    if paths.existing(given, "give a folder of images, or a CSV of them").is_dir():
+        found = of_folder(given.resolve(), report, runs_dir)
     elif given.suffix.lower() == ".csv":
         found = of_csv(given)
     else:
         raise InputError(f"{given} is neither a folder nor a .csv; give the folder of the images")
     if len(found.classes) < 2:
+        inside = given / str(found.classes[0])
+        meant = f", or {inside}, which has folders" if folders.classes_of(inside) else ""
         raise InputError(
-            f"{given} has one class, {found.classes[0]!r}; give two or more, a folder each"
+            f"{given} has one class, {found.classes[0]!r}; give two or more, a folder each{meant}"
         )
     return found
 
 
-def of_folder(root: Path, report: Say) -> Listing:
+def of_folder(root: Path, report: Say, runs_dir: Path | None) -> Listing:
     names = {name: parts.folders_of(root, (name,)) for name in ("train", *HELD_OUT, "test")}
     there = {name: found[0] for name, found in names.items() if found}
     if "train" not in there:
@@ -65,7 +69,7 @@ def of_folder(root: Path, report: Say) -> Listing:
                 f"{root} has {'/, '.join(there.values())}/, but no train/; add it, or give the "
                 "folder that holds the class folders"
             )
-        train, classes = beneath(root, report)
+        train, classes = beneath(root, report, runs_dir)
         return Listing(root, train, None, None, classes)
     train, classes = labelled(root, there["train"], report)
     held_out = [there[name] for name in HELD_OUT if name in there]
@@ -76,14 +80,26 @@ def of_folder(root: Path, report: Say) -> Listing:
     return Listing(root, train, valid, test, classes)
 
 
-def beneath(root: Path, report: Say) -> tuple[Images, list]:
+def beneath(root: Path, report: Say, runs_dir: Path | None = None) -> tuple[Images, list]:
     """(images, class names) of ``<root>/<class>/*``."""
-    if not folders.classes_of(root):
+    of_runs = [
+        name
+        for name in folders.classes_of(root)
+        if root / name == runs_dir or has_runs(root / name)
+    ]
+    if len(folders.classes_of(root)) == len(of_runs):
         raise InputError(f"{root} has no folders; give one with a folder of images for each class")
-    (names, labels, files), classes, noticed = folders.tree(root.parent, root.name)
+    (names, labels, files), classes, noticed = folders.tree(root.parent, root.name, of_runs)
     tell(noticed, root, report)
+    for name in of_runs:
+        report(shown(f"{root / name} is for runs of rslib train, no class"))
     short = Names.of(name.partition("/")[2] for name in names)  # the same where the folder moves
     return Images(short, labels, files), classes
+
+
+def has_runs(folder: Path) -> bool:
+    """Are there runs in the folder, as in the `runs/` that a run was trained in?"""
+    return any(folder.glob("train/*/split.csv"))
 
 
 def part_of(root: Path, part: str, classes: list, report: Say) -> Images | None:
@@ -100,13 +116,15 @@ def in_order(listing: Listing, classes: list, by: str, report: Say) -> Listing:
 
     A class without images is reported and stays.
     """
-    found = {}
-    for part in PARTS:
-        images = getattr(listing, part)
-        say = report if part == "train" else lambda line: None
-        where = (listing.classes, classes, str(listing.root), say, by)
-        found[part] = None if images is None else relabelled(images, *where)
-    return replace(listing, **found, classes=classes)
+
+    def ordered(images: Images, say: Say) -> Images:
+        return relabelled(images, listing.classes, classes, str(listing.root), say, by)
+
+    valid, test = (
+        images if images is None else ordered(images, lambda line: None)
+        for images in (listing.valid, listing.test)
+    )
+    return Listing(listing.root, ordered(listing.train, report), valid, test, classes)
 
 
 def relabelled(
@@ -257,6 +275,4 @@ def files_in(root: Path, report: Say = print) -> list[Path]:
     noticed = folders.Noticed()
     rows = folders.below(root, ".", noticed)
     tell(noticed, root, report)
-    if not rows:
-        raise InputError(f"{root} holds no image; name another folder")
     return [root / name for name, _, _ in rows]

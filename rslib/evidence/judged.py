@@ -34,6 +34,14 @@ class Judged:
         return found
 
     @property
+    def pairs(self) -> list[tuple[int, int, int]]:
+        """[(true class, predicted class, images)] of those that occur, for many classes."""
+        joined = self.labels * len(self.classes) + self.guesses
+        found, images = np.unique(joined, return_counts=True)
+        rows = *np.divmod(found, len(self.classes)), images
+        return list(zip(*(column.tolist() for column in rows), strict=True))
+
+    @property
     def top1(self) -> tuple[int, int]:
         """(right, of how many)."""
         return int((self.labels == self.guesses).sum()), len(self.labels)
@@ -41,8 +49,11 @@ class Judged:
     @property
     def by_class(self) -> dict[str, tuple[int, int, int]]:
         """{class: (right, images of it, images taken for it)}."""
-        counts = self.confusion
-        columns = counts.diagonal(), counts.sum(1), counts.sum(0)
+        right = self.labels[self.labels == self.guesses]
+        columns = (
+            np.bincount(of, minlength=len(self.classes))
+            for of in (right, self.labels, self.guesses)
+        )
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return dict(zip(map(str, self.classes), rows, strict=True))
 

@@ -13,6 +13,11 @@ from rslib.running.params import MOST_HOURS, text
 
 WIDEST, MOST_CELLS = 4.0, 100
 GRID = ("lr", "steps")
+PATHS = {
+    "folder": "give a folder of images, or a CSV of them",
+    "weights": "give a file of weights, or the folder of a run",
+    "classes_from": "give a file with a name in each line, a run, or a folder",
+}
 WORDS = ("grid", "name", "balance", "tracker", "device", "runs_dir")
 
 
@@ -41,6 +46,10 @@ class Asked:
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        """Raises InputError for paths that are not there too; all of it without torch."""
+        for name, remedy in PATHS.items():
+            if getattr(self, name):
+                paths.existing(getattr(self, name), remedy)
         for name in WORDS:  # a notebook's parameter that looks like a number comes as one
             object.__setattr__(self, name, text(name, getattr(self, name)))
         for name, least in (("resolution", 1), ("epochs", 1), ("batch", 2), ("threads", 1)):

@@ -15,8 +15,6 @@ def named_by(source: Path) -> list[str]:
             return about.of(source)["classes"]
         (train,) = parts.folders_of(source, ("train",))[:1] or ("",)
         names = folders.classes_of(source / train)
-    elif not source.is_file():
-        raise InputError(f"{source}, which names the classes, does not exist; correct the path")
     elif source.suffix == ".safetensors":
         return about.of_export(source)["classes"]
     else:

@@ -1,6 +1,5 @@
 """A trained run as what it is for: the class of new images, with its probability."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,9 +56,9 @@ class Classifier:
     ) -> list[Prediction]:
         """A Prediction for each file; folders stand for all images in them.
 
-        Images are cropped as in evaluation. A file that cannot be read gets an error in place of
-        classes. watched: show a progress bar on a terminal. Raises InputError where there is no
-        such file or folder.
+        Images are cropped as in evaluation. A file that is not there or cannot be read has an error
+        in place of classes, and so has a folder without images. watched: show a progress bar on a
+        terminal.
         """
         given = [files] if isinstance(files, str | Path) else list(files)
         found = [file for path in given for file in _expanded(Path(path))]
@@ -138,6 +137,8 @@ class Classifier:
         return [eval_crop(images.image(int(at)), side).numpy() for at in positions]
 
     def _crop(self, file: Path) -> torch.Tensor | str:
+        if file.is_dir():
+            return "a folder without images"
         try:
             return eval_crop(decode(file), self.recipe.data.resolution)
         except UnreadableImage as error:
@@ -184,8 +185,5 @@ def load(run: str | Path, *, device: str = "auto") -> Classifier:
 
 def _expanded(path: Path) -> list[Path]:
     path = paths.expanded(path)
-    if path.is_dir():
-        return own.files_in(path, lambda line: None)
-    if not os.path.lexists(path):
-        raise InputError(f"no file {path}; name an image, or a folder of some")
-    return [path]
+    inside = own.files_in(path, lambda line: None) if path.is_dir() else []
+    return inside or [path]  # a folder without images is named as one that cannot be read

@@ -94,7 +94,7 @@ def prepare(asked: Asked, report: Say = print) -> Prepared:
     runs_dir = machine.usable(paths.runs_dir(asked.runs_dir))
     names = named_by(paths.expanded(asked.classes_from)) if asked.classes_from else []
     weights = begin.found(paths.expanded(asked.weights), report) if asked.weights else None
-    listing = own_images.listed(paths.expanded(asked.folder), report)
+    listing = own_images.listed(paths.expanded(asked.folder), report, runs_dir)
     if names:
         listing = own_images.in_order(listing, names, str(asked.classes_from), report)
     images = own_images.opened(listing, asked.valid, asked.seed, runs_dir, report)

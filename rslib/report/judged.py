@@ -16,6 +16,7 @@ from rslib.report.sheets import sheet
 
 LISTED = 30  # classes that are told one by one; of more, the lowest
 NAMED = 40  # classes that a figure can name
+MATRIX = 500  # classes of which a matrix is drawn and written
 MISTAKES, IN_A_LINE = 48, 6  # pictures on the sheet
 SHORT = 9  # letters of a class in a caption
 Pictures = Callable[[Sequence[int]], list]  # positions to uint8 (3, S, S)
@@ -52,7 +53,10 @@ def text(judged: Judged) -> list[str]:
 
 
 def confusion_csv(judged: Judged) -> str:
-    """A line for each true class, a column for each predicted one."""
+    """A line for each true class, a column for each predicted one; of many, a line a pair."""
+    if len(judged.classes) > MATRIX:
+        named = [[judged.classes[k], judged.classes[m], n] for k, m, n in judged.pairs]
+        return table([["true", "predicted", "images"], *named])
     return table([["true \\ predicted", *judged.classes], *_named_rows(judged)])
 
 
@@ -130,7 +134,8 @@ def keep(judged: Judged, pictures: Pictures, folder: Path) -> list[Path]:
         "mistakes.csv": mistakes_csv(judged),
     }
     files = {name: content.encode("utf-8", "surrogateescape") for name, content in contents.items()}
-    files["confusion.png"] = _png(confusion_figure(judged))
+    if len(judged.classes) <= MATRIX:
+        files["confusion.png"] = _png(confusion_figure(judged))
     sheet_of = mistakes_figure(judged, pictures)
     if sheet_of is not None:
         files["mistakes.png"] = _png(sheet_of)

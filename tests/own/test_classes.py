@@ -43,7 +43,6 @@ def test_sources(folder, run, tmp_path):
         ("twice.txt", "names 'a' twice"),
         ("one.txt", "names 1 classes"),
         ("odd.txt", "cannot be read as UTF-8"),
-        ("none.txt", "does not exist"),
     ):
         with pytest.raises(InputError, match=says):
             named_by(tmp_path / name)

@@ -129,9 +129,9 @@ def test_an_export_without_classes_is_refused_where_they_are_needed(run, tmp_pat
     network, side, about = exported.weights.trained(run)
     file = tmp_path / "nameless.safetensors"
     exported.weights.export(network, file, resolution=side, about=about)
-    assert main(["predict", str(file), "a.png"]) == 1
+    assert main(["predict", str(file), str(file)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "has no classes in its metadata; export a run of rslib train" in line
     (tmp_path / "b.onnx").write_bytes(b"")
-    assert main(["predict", str(tmp_path / "b.onnx"), "a.png"]) == 1
+    assert main(["predict", str(tmp_path / "b.onnx"), str(file)]) == 1
     assert "is a file without class names" in capsys.readouterr().err

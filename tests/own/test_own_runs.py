@@ -91,6 +91,14 @@ def test_a_broken_file_is_named_and_the_others_are_predicted(run, folder, tmp_pa
     assert second["class"] == "" and "HTML" in second["error"]
     assert main(["predict", str(run), str(new / "a.png"), "--top", "1", "--device", "cpu"]) == 0
     assert f"{first['class']} {float(first['probability']):.1%}" in lines(capsys)[0]
+    (tmp_path / "empty").mkdir()
+    given = [str(place) for place in (tmp_path / "none.png", new / "a.png", tmp_path / "empty")]
+    assert main(["predict", str(run), *given, "--device", "cpu"]) == 1  # the others are predicted
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{new / 'a.png'}  {first['class']} ")
+    missing, empty = said.err.splitlines()
+    assert "none.png cannot be read (No such file" in missing
+    assert "empty cannot be read (a folder without images)" in empty
 
 
 def test_evaluate_meets_the_engines_own_count(run, folder, capsys):
@@ -164,12 +172,15 @@ def test_a_run_goes_on_in_this_process_to_the_same_bits(run, folder, tmp_path):
         (["train", "FOLDER", "--balance", "sample"], "did you mean 'sampling'"),
         (["train", "FOLDER", "--grid", "rate=1"], "write it as lr=0.01,0.03,steps"),
         (["train", "FOLDER", "--grid", "lr=nan"], "grid has lr 'nan'"),
-        (["train", "FOLDER", "--weights", "no.pth"], "no file no.pth"),
+        (
+            ["train", "FOLDER", "--weights", "no.pth"],
+            "no.pth does not exist; give a file of weights",
+        ),
         (["predict", "no/such/run", "a.png"], "train one first"),
-        (["predict", "EXPORT", "a.png"], "is no export of rslib"),
+        (["predict", "EXPORT", "FOLDER"], "is no export of rslib"),
         (["predict", "RUN", "a.png"], "no file a.png"),
         (["predict", "RUN", "FOLDER", "--to", "no/such/a.csv"], "no folder no/such"),
-        (["predict", "FOLDER", "a.png"], "has no class names"),
+        (["predict", "FOLDER", "FOLDER"], "has no class names"),
         (["evaluate", "no/such/run"], "train one first"),
         (["evaluate", "resnet_rs_50"], "needs --weights and --data-dir"),
         (["evaluate", "RUN", "--resolution", "64"], "a run has its own resolution"),
@@ -204,7 +215,7 @@ def test_a_run_that_is_not_finished_and_one_of_nan(run, tmp_path, capsys):
     result["weights_sha256"] = checkpoint.weights_sha256(state["model"], state["ema"])
     checkpoint.save(tmp_path / "nan" / "attempt-1", 15, raw)
     (tmp_path / "nan" / "attempt-1" / "result.json").write_text(json.dumps(result))
-    assert main(["predict", str(tmp_path / "nan"), "a.png"]) == 1
+    assert main(["predict", str(tmp_path / "nan"), str(run)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "fc.bias has 1 of 3 numbers NaN" in line
 

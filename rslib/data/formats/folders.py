@@ -81,9 +81,13 @@ def composed(name):
     return unicodedata.normalize("NFC", name)
 
 
-def tree(root, part):
-    """((names, labels, Files), class names, Noticed) of ``<root>/<part>/<class>/*``, deeper too."""
+def tree(root, part, without=()):
+    """((names, labels, Files), class names, Noticed) of ``<root>/<part>/<class>/*``, deeper too.
+
+    without: folders that are no classes.
+    """
     classes, counts, noticed = classes_of(root / part), [], Noticed()
+    classes = [name for name in classes if name not in without]
     refuse_twins(root / part, classes)
     for entry in entries(root / part):
         if not os.path.isdir(entry.path):
