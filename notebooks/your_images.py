@@ -31,7 +31,9 @@ weights: str = None  # Begin with these: timm's resnetrs, ours, or a run's folde
 classes_from: str = (
     None  # Names and order of the classes: a file with a name per line, a run, or a folder
 )
-grid: str = ""  # Such as lr=0.01,0.1,steps=500,2000; the best on held-out images is kept
+grid: str = (
+    ""  # Values of lr and steps to try, as in rslib train; the best on held-out images is kept
+)
 valid: float = 0.1  # Share of each class that is held out where there is no val/
 seed: int = 1  # Of weights, order, augmentation and split
 name: str = ""  # Of the run; empty for the folder's

@@ -25,6 +25,7 @@ NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 TABLE1 = paths.ROOT / "notebooks" / "table1.ipynb"
 FIGURE5 = paths.ROOT / "notebooks" / "figure5.ipynb"
 TABLE7 = paths.ROOT / "notebooks" / "table7.ipynb"
+OWN = paths.ROOT / "notebooks" / "your_images.ipynb"
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
 
@@ -203,6 +204,8 @@ def test_bad_input_is_the_last_line_and_exit_code_1(path, words, message, tmp_pa
         (TABLE1, ["rows", '["+ Cosin"]'], "no row '+ Cosin' in table1; did you mean"),
         (TABLE1, ["device", "cuda", "-p", "scale", "smoke"], "device is 'cuda'"),
         (TABLE7, ["devise", "cpu"], "unknown parameter 'devise'; did you mean 'device'?"),
+        (OWN, ["model", "resnet_50"], "no model 'resnet_50' to train"),
+        (OWN, ["folder", "/no/such"], "/no/such does not exist; give a folder of images"),
     ],
     ids=lambda v: v[0] if isinstance(v, list) else "",
 )

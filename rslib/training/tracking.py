@@ -37,7 +37,11 @@ def mirrored(tracker: str, trainer: Engine, run_dir: Path) -> Generator[None]:
     if not tracker:
         yield
         return
-    logger = opened(tracker, run_dir)
+    try:
+        logger = opened(tracker, run_dir)
+    except Exception as error:  # of any kind: no account, no network, its own settings
+        line = " ".join(str(error).split())
+        raise InputError(f"{tracker} cannot be opened, so nothing is trained: {line}") from error
     try:
         event = Events.EPOCH_COMPLETED
         logger.attach_output_handler(trainer, event_name=event, tag=TAG, metric_names="all")

@@ -38,6 +38,17 @@ def test_every_line_of_the_history_is_mirrored_also_that_of_a_stop(tiny, tmp_pat
     assert wandb.ended == 2 and [began["id"] for began in wandb.began] == ["my-run"] * 2
 
 
+def test_a_tracker_that_cannot_be_opened_is_one_line_and_trains_nothing(tiny, tmp_path, wandb):
+    def init(**words):
+        raise RuntimeError("no API key\nrun wandb login")
+
+    wandb.init = init
+    task = Classify(tiny, images.open_images(tiny.data, images.source("fashion-mnist")))
+    with pytest.raises(InputError, match="nothing is trained: no API key run wandb login"):
+        engine.fit(task, tiny, tmp_path, seed=1, tracker="wandb", report=lambda line: None)
+    assert not (tmp_path / "history.jsonl").exists()
+
+
 def test_a_tracker_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)  # as if it were not installed
     with pytest.raises(InputError, match="'mlflow' needs a package: pip install mlflow"):
