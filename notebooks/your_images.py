@@ -28,12 +28,8 @@ resolution: int = None  # Pixels; None for 160
 epochs: int = None  # None for 100, or 50 with weights
 batch: int = None  # None for 128, less for few images
 weights: str = None  # Begin with these: timm's resnetrs, ours, or a run's folder
-classes_from: str = (
-    None  # Names and order of the classes: a file with a name per line, a run, or a folder
-)
-grid: str = (
-    ""  # Values of lr and steps to try, as in rslib train; the best on held-out images is kept
-)
+classes_from: str = None  # Names and order of the classes: a file of lines, a run, or a folder
+grid: str = ""  # Values of lr and steps to try; the best on held-out images is kept
 valid: float = 0.1  # Share of each class that is held out where there is no val/
 seed: int = 1  # Of weights, order, augmentation and split
 name: str = ""  # Of the run; empty for the folder's
