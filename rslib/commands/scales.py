@@ -31,12 +31,15 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from rslib.own import scales as own
     from rslib.own.asked import Asked
-    from rslib.report import dimensions
 
     names = Asked.__dataclass_fields__
     asked = {name: value for name, value in vars(options).items() if name in names}
+    Asked(**asked)  # what is wrong here is said before torch is imported, which takes seconds
+
+    from rslib.own import scales as own
+    from rslib.report import dimensions
+
     found = own.scales(**asked, seeds=options.seeds, report=partial(output.say))
     page = dimensions.keep(found)
     print("\n".join([*dimensions.answer(found), f"the page: {page}"]))

@@ -64,8 +64,9 @@ class Question:
 def scales(folder: str | Path, *, seeds: int = SEEDS, report: Say = print, **options) -> Compared:
     """Compare a network with a deeper one, a wider one, and one at a higher resolution.
 
-    folder and options: as `rslib.train` takes them, but weights and grid. seeds: runs of each
-    network. max_hours: of all runs together, 1 by default; it decides how many images a run sees.
+    folder and options: as `rslib.train` takes them, but weights, grid, classes_from and tracker.
+    seeds: runs of each network. max_hours: of all runs together, 1 by default; it decides how many
+    images a run sees.
 
     Raises InputError for what cannot be compared, training.engine.Preempted where it was told to
     stop (the same call goes on), and Diverged where no run of the base network has ended.
@@ -85,9 +86,9 @@ def scales(folder: str | Path, *, seeds: int = SEEDS, report: Say = print, **opt
 
 def read(asked: Asked, seeds: int, report: Say) -> Question:
     """Check what is asked, and read the images. Raises InputError."""
-    for name in ("weights", "grid"):
+    for name in ("weights", "grid", "classes_from", "tracker"):
         if getattr(asked, name):
-            raise InputError(f"scales has no {name}: every network begins at random, by one rule")
+            raise InputError(f"scales has no {name}; leave it out")
     config.count("seeds", seeds, 2)
     if seeds > MOST_SEEDS:
         raise InputError(f"seeds is {seeds}; at most {MOST_SEEDS}")

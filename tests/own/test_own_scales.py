@@ -59,29 +59,31 @@ def test_no_image_is_in_two_parts_and_classes_keep_their_shares(opened):
     assert all(len(part.test) == 0 for part in parts)
 
 
-def asking(opened, folder, seeds=2, hours=1.0):
+def asking(clothes, opened, folder, seeds=2, hours=1.0):
     sizes = {"base": Size(26, 0.0625, 32), "width": Size(26, 0.0884, 32)}
-    asked = Asked(folder="clothes", epochs=10, batch=8, max_hours=hours)
+    asked = Asked(folder=clothes, epochs=10, batch=8, max_hours=hours)
     return scales.Question(asked, sizes, seeds, opened, "cpu", folder)
 
 
-def test_the_most_images_that_fit_the_hours_and_the_same_ones_again(opened, tmp_path, monkeypatch):
+def test_the_most_images_that_fit_the_hours_and_the_same_ones_again(
+    clothes, opened, tmp_path, monkeypatch
+):
     monkeypatch.setattr(scales, "image_seconds", lambda job, device: 1.0)
     monkeypatch.setattr(scales, "LEAST_IMAGES", 5)
     said = []
     # 2 networks, 2 seeds, 10 epochs of 49 images: about 2,000 s; of 24: about 1,000
-    jobs = scales.fitting(asking(opened, tmp_path), said.append)
+    jobs = scales.fitting(asking(clothes, opened, tmp_path), said.append)
     assert [(job.row.id, job.seed) for job in jobs[:3]] == [("base", 1), ("width", 1), ("base", 2)]
-    fewer = scales.fitting(asking(opened, tmp_path, hours=0.5), said.append)
+    fewer = scales.fitting(asking(clothes, opened, tmp_path, hours=0.5), said.append)
     many = [each[0].data.manifest["train"] for each in (jobs, fewer)]
     assert len(jobs) == len(fewer) == 4 and many[0] in (47, 48, 49) and many[1] in (22, 23, 24)
     monkeypatch.setattr(scales, "image_seconds", lambda job, device: 100.0)  # a busy machine
-    again = scales.fitting(asking(opened, tmp_path), said.append)
+    again = scales.fitting(asking(clothes, opened, tmp_path), said.append)
     assert [job.run_id for job in again] == [job.run_id for job in jobs]
     with pytest.raises(InputError, match="hours are more than max_hours"):
-        scales.fitting(asking(opened, tmp_path, hours=0.01), said.append)
+        scales.fitting(asking(clothes, opened, tmp_path, hours=0.01), said.append)
     with pytest.raises(InputError, match="20 parts of fewer than 15, 5 a class"):
-        scales.fitting(asking(opened, tmp_path, seeds=20), said.append)
+        scales.fitting(asking(clothes, opened, tmp_path, seeds=20), said.append)
 
 
 def test_the_pooled_scatter_is_that_of_a_two_way_analysis_of_variance():
@@ -146,8 +148,8 @@ def test_bad_options_end_in_one_line(clothes, tmp_path, options, says, capsys):
     assert not list(tmp_path.glob("scales/*"))
 
 
-def test_weights_are_refused(clothes):
-    with pytest.raises(InputError, match="scales has no weights"):
-        scales.scales(clothes, weights="some.pth")
+def test_options_that_mean_nothing_here_are_refused(clothes):
+    with pytest.raises(InputError, match="scales has no grid; leave it out"):
+        scales.scales(clothes, grid="lr=0.1")
     with pytest.raises(InputError, match="scales has no option 'epoch'; did you mean"):
         scales.scales(clothes, epoch=3)
