@@ -7,7 +7,7 @@ DEVICE ?= cuda
 OUT ?= runs/gpu
 DATA ?=
 
-.PHONY: help table1 test test-long gpu commit-file render book lock
+.PHONY: help table1 test test-long gpu commit-file render book book-test lock
 
 help:
 	@echo "make table1   train all rows of Table 1 for 30 epochs on the embedded images (minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make commit-file   name the commit for a copy of the working tree without .git"
 	@echo "make render   bring notebooks and generated pages up to what is recorded"
 	@echo "make book     build the book, in an environment of its own without torch"
+	@echo "make book-test  after make book: open every page in Chromium and look for faults"
 	@echo "make lock     pin the newest versions that work together"
 
 # The environment is remade when what it is made of changes, and not otherwise.
@@ -74,6 +75,10 @@ book: .venv-book/.installed
 	.venv-book/bin/jupyter-book build . -W -n --keep-going
 	.venv-book/bin/python book/check_html.py
 
+# Debian's Chromium is driven; Playwright's own browsers are not needed.
+book-test: .venv-book/.installed
+	.venv-book/bin/python book/check_browser.py
+
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade pip
@@ -82,6 +87,7 @@ lock:
 	rm -rf .venv-lock build
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade pip
-	.venv-lock/bin/python -m pip install --quiet "jupyter-book>=1.0.4.post1,<2" "sphinx-autodoc2>=0.5"
+	.venv-lock/bin/python -m pip install --quiet "jupyter-book>=1.0.4.post1,<2" "sphinx-autodoc2>=0.5" \
+	  "axe-playwright-python>=0.1.8" "playwright>=1.65"
 	.venv-lock/bin/python -m pip freeze > requirements-book.lock
 	rm -rf .venv-lock

@@ -5,6 +5,7 @@ python book/check_html.py [folder]: one line for each fault, and exit code 1 if 
 
 import re
 import sys
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,7 @@ def faults(root):
     # below _static are templates of the theme, not pages
     files = [file for file in root.rglob("*.html") if "_static" not in file.parts]
     pages = {file: Page(file) for file in files}
+    alike = Counter(alt for page in pages.values() for source, alt in page.images if alt)
     for file, page in pages.items():
         yield from ((file, broken(link, file, pages)) for link in page.links)
         yield from ((file, f"fetches {url}") for url in page.fetched if urlsplit(url).netloc)
@@ -45,6 +47,8 @@ def faults(root):
             # without one of its own, an output's alternative text is its file's name
             if "_images/" in source and (len(alt) < 20 or alt.endswith((".png", ".svg"))):
                 yield file, f"no words for {source}"
+            elif "_images/" in source and alike[alt] > 1:
+                yield file, f"{alike[alt]} images have the words of {source}"
     for file in root.rglob("*.css"):
         yield from ((file, f"fetches {url}") for url in CSS_URL.findall(file.read_text("utf-8")))
 

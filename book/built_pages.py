@@ -1,0 +1,86 @@
+"""What no setting of Sphinx or the theme offers: changes of the pages once they are built.
+
+A Sphinx extension. Pages go without the theme's icon script, 1.4 MB, because its style sheet draws
+the same icons from a font. Two lists lose markup that misleads screen readers. Each page says when
+its sources last changed, under which licence it is, and has a notebook's .py beside its .ipynb.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*fontawesome\.js[^>]*>(?:</script>)?")
+# a signature's parameters, a line each: a list of definitions that defines no term
+PARAMETERS = re.compile(r"<dl>\n((?:<dd><em class=\"sig-param\">.*</dd>\n)+)</dl>")
+
+
+def mended(text):
+    """A page's HTML."""
+    text = SCRIPT.sub("", text)
+    text = PARAMETERS.sub(lambda found: _as_lines(found[1]), text)
+    # a list whose entries have another role than a list's items
+    return text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+
+
+def _as_lines(parameters):
+    lines = parameters.replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
+    return f'<span class="sig-lines">\n{lines}</span>'
+
+
+def change_pages(app, error):
+    if error or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    for page in out.rglob("*.html"):
+        text = page.read_text("utf-8")
+        if (changed := mended(text)) != text:
+            page.write_text(changed, "utf-8")
+    for file in (out / "_static" / "scripts").glob("fontawesome.js*"):
+        file.unlink()
+    for source in (out / "_sources").rglob("*.ipynb"):
+        shutil.copy(text_of(app, source.relative_to(out / "_sources")), source.with_suffix(".py"))
+
+
+def text_of(app, notebook):
+    return Path(app.srcdir, notebook).with_suffix(".py")
+
+
+def say_more(app, name, template, context, doctree):
+    front = context["pathto"]("book/intro").rstrip("#")  # "#" on the front page itself
+    context["theme_extra_footer"] = (
+        f'<a href="{front}#licence-and-how-to-cite">Licence (Apache-2.0) and how to cite</a>'
+    )
+    if name not in app.env.found_docs:
+        return
+    file = app.env.doc2path(name)
+    dependencies = (Path(app.srcdir, other) for other in app.env.dependencies.get(name, ()))
+    context["last_updated"] = last_change([file, *dependencies], app.srcdir)
+    if file.endswith(".ipynb"):
+        button = {
+            "type": "link",
+            "url": f"{context['pathto']('_sources', 1)}/{name}.py",
+            "text": ".py",
+            "tooltip": "Download the notebook as a Python file",
+            "icon": "fas fa-file-code",
+            "label": "download-py-button",
+        }
+        groups = context["header_buttons"]
+        downloads = next(one for one in groups if one.get("label") == "download-buttons")
+        downloads["buttons"].insert(1, button)
+
+
+def last_change(files, folder):
+    """The date of the last commit that changed one of the files; "" in a copy without git."""
+    command = ["git", "log", "-1", "--format=%cs", "--", *map(str, files)]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    except FileNotFoundError:  # no git here
+        return ""
+    return done.stdout.strip()
+
+
+def setup(app):
+    app.connect("html-page-context", say_more, priority=900)  # after the theme's own
+    app.connect("build-finished", change_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
