@@ -1,4 +1,4 @@
-"""What is looked at in a browser: every page as readers open it, on a desk, a tablet, a phone, paper."""
+"""What a browser shows: every page as readers open it, on desk, tablet, phone and paper."""
 
 import threading
 from collections.abc import Callable, Iterator

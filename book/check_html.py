@@ -1,4 +1,4 @@
-"""After a build: broken links, requests to other hosts, and outputs without words for the blind.
+"""After a build: broken links, requests to other hosts, images without words of their own.
 
 python book/check_html.py [folder]: one line for each fault, and exit code 1 if there is any.
 """

@@ -262,7 +262,7 @@ for name, what in images.open_images(recipe.data, listing).manifest.items():
 # The figure shows one image of each class, and below it the same image after two operations of RandAugment, at
 # the magnitude of that scale:
 
-# %% mystnb={"image": {"alt": "Twenty small grey pictures of clothes in pairs: one of each of the ten classes of Fashion-MNIST, and below each the same one turned, shifted, inverted, cut, or made brighter.", "classes": "dark-light"}}
+# %% mystnb={"figure": {"caption": "One image of each class of Fashion-MNIST, and below each what RandAugment makes of it.", "name": "figure-classes"}, "image": {"alt": "Twenty small grey pictures of clothes in pairs: one of each of the ten classes of Fashion-MNIST, and below each the same one turned, shifted, inverted, cut, or made brighter.", "classes": "dark-light"}}
 train, _, classes = listing
 firsts = [train.image(np.argmax(train.labels == label)) for label in range(len(classes))]
 magnitude = recipe.regularization.randaugment
@@ -315,7 +315,7 @@ def rows(names, photo):
 # fewer values. In the authors' code, Solarize's threshold wraps around instead, see
 # [C13](../book/deviations.md#c13-threshold-of-solarize).
 
-# %% mystnb={"image": {"alt": "Six lines of five photographs of a cup of coffee. AutoContrast, Equalize and Invert look alike at all magnitudes. Posterize has few colours at 5 and is unchanged at 20; Solarize is inverted in its bright parts at 5 and unchanged from 10 on; SolarizeAdd has dark parts made brighter, more with each magnitude.", "classes": "dark-light"}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Six operations that change values, at magnitudes from 5 to 20.", "name": "figure-values"}, "image": {"alt": "Six lines of five photographs of a cup of coffee. AutoContrast, Equalize and Invert look alike at all magnitudes. Posterize has few colours at 5 and is unchanged at 20; Solarize is inverted in its bright parts at 5 and unchanged from 10 on; SolarizeAdd has dark parts made brighter, more with each magnitude.", "classes": "dark-light"}} tags=["remove-input"]
 VALUES = ["AutoContrast", "Equalize", "Invert", "Posterize", "Solarize", "SolarizeAdd"]
 _ = sheets.sheet(rows(VALUES, photos[3]))
 
@@ -323,7 +323,7 @@ _ = sheets.sheet(rows(VALUES, photos[3]))
 # **Four operations strengthen** a property by the factor 0.1 + 0.18 M. At M = 5 the factor is 1, which does not change
 # the image. At the paper's magnitudes, colour, contrast, brightness and sharpness are always raised, never lowered.
 
-# %% mystnb={"image": {"alt": "Four lines of five photographs of an astronaut in orange. At 5 all are unchanged; from 10 to 20 Color makes colours garish, Contrast leaves black, white and pure colours, Brightness washes out nearly everything, Sharpness exaggerates edges and grain.", "classes": "dark-light"}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Four operations that strengthen a property, at magnitudes from 5 to 20.", "name": "figure-strength"}, "image": {"alt": "Four lines of five photographs of an astronaut in orange. At 5 all are unchanged; from 10 to 20 Color makes colours garish, Contrast leaves black, white and pure colours, Brightness washes out nearly everything, Sharpness exaggerates edges and grain.", "classes": "dark-light"}} tags=["remove-input"]
 STRENGTH = ["Color", "Contrast", "Brightness", "Sharpness"]
 _ = sheets.sheet(rows(STRENGTH, photos[0]))
 
@@ -333,7 +333,7 @@ _ = sheets.sheet(rows(STRENGTH, photos[0]))
 # M = 10, a shift removes 100 of them; at 256 pixels and M = 15 it removes 150. At M = 20 nothing of these photographs
 # is left. Reduced scales shrink these lengths with the image, see [C11](../book/deviations.md#c11-how-far-translate-shifts).
 
-# %% mystnb={"image": {"alt": "Six lines of five photographs of a cat. Rotate and Shear turn and slant it more with each magnitude; TranslateX and TranslateY push it out to a strip and then out of sight; Cutout covers it with a growing grey square.", "classes": "dark-light"}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Six operations that move or cover the image, at magnitudes from 5 to 20.", "name": "figure-place"}, "image": {"alt": "Six lines of five photographs of a cat. Rotate and Shear turn and slant it more with each magnitude; TranslateX and TranslateY push it out to a strip and then out of sight; Cutout covers it with a growing grey square.", "classes": "dark-light"}} tags=["remove-input"]
 PLACE = ["Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY", "Cutout"]
 _ = sheets.sheet(rows(PLACE, photos[2]))
 
@@ -370,7 +370,7 @@ for magnitude in changes:
 # first line of each pair is without RandAugment. Every random choice depends only on (seed, epoch, image), so both
 # lines have the same crops, and a restart has them too.
 
-# %% mystnb={"image": {"alt": "Eight random crops of one photograph of an astronaut in two lines of four, some mirrored: a face, an arm, a helmet; below each the same crop after two random operations, such as inverted, slanted, or shifted so that grey shows.", "classes": "dark-light"}}
+# %% mystnb={"figure": {"caption": "Eight training views of one photograph: a random crop, and below it the same crop after RandAugment.", "name": "figure-views"}, "image": {"alt": "Eight random crops of one photograph of an astronaut in two lines of four, some mirrored: a face, an arm, a helmet; below each the same crop after two random operations, such as inverted, slanted, or shifted so that grey shows.", "classes": "dark-light"}}
 data = Data(resolution=SIDE)
 plain = TrainView(shown, data, None)
 augmented = TrainView(shown, data, RandAugment(10))
@@ -388,7 +388,7 @@ _ = sheets.sheet(lines)
 # its weights of ResNet-RS, timm uses 0.91, 0.94 or all of the shorter side, by depth. Accuracies depend on the crop, so
 # `python -m rslib evaluate` offers both. Each line of the figure begins with the whole image.
 
-# %% mystnb={"image": {"alt": "Two lines of four: a whole photograph, then three square crops of its middle, each slightly wider than the one before: the authors' and timm's two.", "classes": "dark-light"}}
+# %% mystnb={"figure": {"caption": "What a network sees in evaluation: the whole photograph, the authors' crop, and timm's two.", "name": "figure-crops"}, "image": {"alt": "Two lines of four: a whole photograph, then three square crops of its middle, each slightly wider than the one before: the authors' and timm's two.", "classes": "dark-light"}}
 lines = []
 for k in (3, 0):
     image = shown.image(k)

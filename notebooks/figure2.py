@@ -58,10 +58,9 @@ Markdown(power_law.answer(FIGURE_2, groups, CAVEAT))
 # %% [markdown]
 # ## What was measured
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Error over FLOPs on logarithmic axes, one mark for each of the 27 networks, coloured by width and shaped by resolution, with the fitted line and the best hinge where all are trained; empty as long as no run is recorded."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Error over FLOPs, both on logarithmic axes. A mark is one network: its colour is the width, its shape the resolution. The fitted line and the best hinge appear when all networks are trained.", "name": "figure-power-law"}, "image": {"alt": "Error over FLOPs on logarithmic axes, one mark for each of the 27 networks, coloured by width and shaped by resolution, with the fitted line and the best hinge where all are trained."}}
 judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
-for results in judged:
-    power_law.figure(FIGURE_2, results)
+_ = power_law.figure(FIGURE_2, judged)
 
 # %% tags=["remove-input"]
 Markdown(tables.provenance(FIGURE_2, judged))

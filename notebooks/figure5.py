@@ -63,14 +63,8 @@ recorded = {
 # %% tags=["remove-input"]
 Markdown(rescaled.answer(recorded, groups))
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Published top-1 over measured training time on a CPU, with a line for ResNet-RS and one for EfficientNet. At the time of each EfficientNet-RS from B1 to B7 a vertical bar rises from EfficientNet's line to the accuracy of the same network at its own resolution, 0.4 to 1.4 points; from B4 on the bars are far left of their networks."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Figure 5, as far as it can be measured. The lines have published accuracies. A bar is at the measured time of an EfficientNet-RS, and rises from EfficientNet's line to the accuracy that the same network has at its own resolution. If its accuracy, which was not run, is within the bar, the lower resolution is a gain. A long bar is easy to meet, a short one hard. B0 has none: no published EfficientNet is as fast.", "name": "figure-rescaled"}, "image": {"alt": "Published top-1 over measured training time on a CPU, with a line for ResNet-RS and one for EfficientNet. At the time of each EfficientNet-RS from B1 to B7 a vertical bar rises from EfficientNet's line to the accuracy of the same network at its own resolution, 0.4 to 1.4 points; from B4 on the bars are far left of their networks."}}
 _ = pareto_plot.rescaled_curves(recorded)
-
-# %% [markdown]
-# **Figure 5, as far as it can be measured.** The lines have published accuracies. A bar is at the measured
-# time of an EfficientNet-RS and rises from EfficientNet's line to the accuracy that the same network has
-# at its own resolution. If its accuracy, which was not run, is within the bar, the lower resolution is a
-# gain. A long bar is easy to meet, a short one hard. B0 has none: no published EfficientNet is as fast.
 
 # %% tags=["remove-input"]
 for name, measurements in recorded.items():

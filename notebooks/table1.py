@@ -75,17 +75,17 @@ Markdown(in_blocks.answer(TABLE_1_BLOCKS, in_blocks_runs, CAVEAT))
 # %% [markdown]
 # ## What was measured
 #
-# The corners of the table, {90, 350 epochs} × {no, all regularization}, each trained in
+# The corners of the table, {90, 350 epochs} × {no, all regularization}
+# ({numref}`figure-corners`), each trained in
 # [blocks](../book/blocks.md): every block has a separate training subset and seed, so that a
 # verdict holds for more than one subset.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Top-1 of the four corners of Table 1, 90 and 350 epochs without and with all regularization: a thin line for each block, a thick one through the means. From 90 to 350 epochs the regularized line rises steeply and crosses the other one, which stays nearly level."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Longer training with and without all regularization. Thin lines are blocks, each with its own training subset and seed; thick lines join the means. Without regularization 350 epochs bring little, with it they bring much.", "name": "figure-corners"}, "image": {"alt": "Top-1 of the four corners of Table 1, 90 and 350 epochs without and with all regularization: a thin line for each block, a thick one through the means. From 90 to 350 epochs the regularized line rises steeply and crosses the other one, which stays nearly level."}}
 CORNERS = {
     "no regularization": {90: "none-short", 350: "none"},
     "all regularization": {90: "all-short", 350: "all"},
 }
-for results in in_blocks_runs:
-    in_blocks.lines(TABLE_1_BLOCKS, results, CORNERS, xlabel="epochs")
+_ = in_blocks.lines(TABLE_1_BLOCKS, in_blocks_runs, CORNERS, xlabel="epochs")
 
 # %% tags=["remove-input"]
 Markdown(tables.provenance(TABLE_1_BLOCKS, in_blocks_runs))
@@ -181,7 +181,7 @@ for step in (0, 1560, 54_600, 109_199):
 # grows with $t$, the average spans about a ninth of the training so far, in short runs as in long
 # ones, until it reaches 10,000 steps.
 
-# %% tags=["hide-input"] mystnb={"image": {"alt": "Left: learning rate by epoch. The baseline falls in three steps within 90 epochs, the two cosine schedules fall smoothly to zero at 90 and at 350 epochs. Right: the horizon of the averaged weights in steps, a straight line that stops at 10,000 near epoch 290."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: the learning rates of the first three rows, for ImageNet and a batch of 4,096. Right: how many steps back the average of the weights reaches.", "name": "figure-schedules"}, "image": {"alt": "Left: learning rate by epoch. The baseline falls in three steps within 90 epochs, the two cosine schedules fall smoothly to zero at 90 and at 350 epochs. Right: the horizon of the averaged weights in steps, a straight line that stops at 10,000 near epoch 290."}}
 per_epoch = 1_281_167 // 4096
 rates = {}
 for recipe in (recipes[id].optim for id in ("baseline", "cosine", "epochs")):
@@ -255,7 +255,7 @@ for name, stage in maps.items():
 # **RandAugment.** Each training image goes through two of sixteen operations, drawn for every image
 # and epoch.
 
-# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The sixteen operations on one image", "code_prompt_hide": "The sixteen operations on one image", "image": {"alt": "Eighteen small pictures of one grey garment: the original, then one for each operation of RandAugment, such as rotated, sheared, shifted, inverted, posterized, or with a grey square cut out; the last is a random pair of operations.", "classes": "dark-light"}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The sixteen operations on one image", "code_prompt_hide": "The sixteen operations on one image", "figure": {"caption": "The sixteen operations of RandAugment on one image, and a random pair of them.\n\nEach has magnitude 10, that of the reduced scales (the paper's row has 15). The image has 28 pixels and is shown at 32; lengths in pixels are scaled from the paper's 256. Contrast and Brightness turn a bright image white. On grey images Color does nothing, and Solarize has nothing left to invert at magnitudes from 10 on (in the authors' code its threshold wraps around instead).", "name": "figure-operations"}, "image": {"alt": "Eighteen small pictures of one grey garment: the original, then one for each operation of RandAugment, such as rotated, sheared, shifted, inverted, posterized, or with a grey square cut out; the last is a random pair of operations.", "classes": "dark-light"}}
 train, _, _ = images.source("fashion-mnist")
 image = train.image(9)
 draw = augment.Draw(scale=32 / 256)
@@ -266,13 +266,6 @@ for name, operation in augment.OPERATIONS.items():
 pair = augment.RandAugment(10, reference_side=256)
 shown.append(("a pair", pair(image, torch.Generator().manual_seed(5))))
 _ = sheets.sheet([shown[start : start + 6] for start in range(0, len(shown), 6)])
-Markdown(
-    "Each at magnitude 10, that of the reduced scales (the paper's row has 15), on an image of 28 "
-    "pixels that is shown at 32; lengths in pixels are scaled from the paper's 256. Contrast and "
-    "Brightness do blow a bright image out to white. On grey images Color does nothing, and Solarize "
-    "has nothing left to invert at magnitudes from 10 on (in the authors' code its threshold wraps "
-    "around instead)."
-)
 
 # %% [markdown]
 # ## Details of the first experiment
@@ -300,13 +293,8 @@ display(
     )
 )
 
-# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Every run as a mark", "code_prompt_hide": "Every run as a mark", "image": {"alt": "Ladder of the eleven rows of Table 1, top-1 by row: the paper's rise from 79.0 to 83.4 percent, with dips at the longer schedule and at dropout, and beside it a panel for each set of recorded runs with every run as a mark."}}
-for results in groups or [[]]:
-    plot.ladder(TABLE_1, results)
-Markdown(
-    "Each of our marks is one run, each of the paper's the mean of two; the line joins the means, grey "
-    "bars are their 95 % intervals by each row's own runs. The panels have axes of their own."
-)
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Every run as a mark", "code_prompt_hide": "Every run as a mark", "figure": {"caption": "Top-1 after each of the eleven changes, in the paper and here. Each mark of ours is one run, each of the paper's the mean of two. The line joins the means, and grey bars are their 95 % intervals by each row's own runs. Each panel has its own axis.", "name": "figure-ladder"}, "image": {"alt": "Ladder of the eleven rows of Table 1, top-1 by row, in panels side by side: the paper's rise from 79.0 to 83.4 percent, with dips at the longer schedule and at dropout; then one panel for each set of recorded runs, where most steps are smaller than the scatter of the runs."}}
+_ = plot.ladder(TABLE_1, groups)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "What the laptop scale changes in a recipe", "code_prompt_hide": "What the laptop scale changes in a recipe"}
 for results in groups:
@@ -335,7 +323,7 @@ display(
 # only where the network can memorize its training images. A question mark stands where two runs per row,
 # as the paper has them, could not distinguish its effect from zero.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Effect of each of the fourteen claims in points with its two intervals, one figure for each set of recorded runs. Marks right of zero agree with the paper's direction; filled circles are claims that held, crosses claims that turned round, hollow squares claims that stay undecided."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The fourteen claims of Table 1 with the measured effects, in points. Thick bars are 95 % intervals over seeds, thin ones those over test images, and a red tick is the paper's effect.", "name": "figure-claims"}, "image": {"alt": "Effect of each of the fourteen claims in points with its two intervals, a panel for each data set. Marks right of zero agree with the paper's direction; filled circles are claims that held, crosses reversed claims, hollow squares undecided claims."}}
 if evidence:
     forest.of_groups(TABLE_1, evidence)
 else:
@@ -354,21 +342,14 @@ for results in evidence:
 for results in evidence:
     display(Markdown(claims.afterwards(TABLE_1, results)))
 
-# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Accuracy over the epochs", "code_prompt_hide": "Accuracy over the epochs", "image": {"alt": "Curves of training and minival top-1 over the epochs for 90 and 350 epochs, each without and with all regularization, one figure for each set of recorded runs. Without regularization training accuracy climbs to nearly 100 percent, far above minival; with it the two stay closer together."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Accuracy over the epochs", "code_prompt_hide": "Accuracy over the epochs", "figure": {"caption": "Top-1 on training images without augmentation and on minival, of the raw weights and of their average. Lines are means over the seeds, and bands go from the lowest to the highest. Overfitting in the paper's sense would be a minival curve that falls while the training curve nears the top.", "name": "figure-epochs"}, "image": {"alt": "Curves of training and minival top-1 over the epochs for 90 and 350 epochs, each without and with all regularization, a line of panels for each data set. Without regularization training accuracy climbs to nearly 100 percent, far above minival; with it the two stay closer together."}}
 titles = {
     "cosine": "90 epochs",
     "epochs": "350 epochs",
     "short-regularized": "90 epochs, regularized",
     "dropout": "350 epochs, regularized",
 }
-for results in evidence:
-    plot.curves(TABLE_1, results, titles)
-Markdown(
-    "Top-1 on training images without augmentation and on minival, images held out of the training "
-    "images, of the raw weights and of their average. Lines are means over the seeds, bands go from the "
-    "lowest to the highest. Overfitting in the paper's sense would be a held-out curve that falls while "
-    "the training curve nears the top."
-)
+_ = plot.curves(TABLE_1, evidence, titles)
 
 # %% [markdown]
 # ## Run it yourself

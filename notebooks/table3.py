@@ -44,14 +44,8 @@ recorded = collect.profiled(pareto.TABLE_3, asked)
 networks = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
 Markdown(memory.answer(recorded, networks))
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "What EfficientNet-B6 and B7 cost over ResNet-RS-350 and 420, on a logarithmic axis. Parameters and FLOPs are left of one: EfficientNet has a quarter to 0.6 times as many. Activations, memory and step time, the paper's and those measured on a CPU, are all right of one, between 1.8 and 3.3."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "EfficientNet's costs over ResNet-RS's, for Table 3's two pairs. EfficientNet has fewer parameters and FLOPs, but more activations, and with them more memory and time. Bars are the interval of memory and the span of single steps. Steps of one process decide nothing about time: see [the speed claim](table7.ipynb#the-speed-claim).", "name": "figure-costs"}, "image": {"alt": "What EfficientNet-B6 and B7 cost over ResNet-RS-350 and 420, on a logarithmic axis. Parameters and FLOPs are left of one: EfficientNet has a quarter to 0.6 times as many. Activations, memory and step time, the paper's and those measured on a CPU, are all right of one, between 1.8 and 3.3."}}
 _ = pareto_plot.ratios(recorded, networks)
-
-# %% [markdown]
-# **EfficientNet's costs over ResNet-RS's, for Table 3's two pairs.** EfficientNet has fewer parameters
-# and FLOPs, but more activations, and with them more memory and time. Bars are the interval of memory
-# and the span of single steps. Steps of one process decide nothing about time: see
-# [the speed claim](table7.ipynb#the-speed-claim).
 
 # %% tags=["remove-input"]
 for name, measurements in recorded.items():

@@ -77,7 +77,7 @@ Markdown(in_blocks.answer(TABLE_6, groups, CAVEAT))
 # other, and what has grown to the largest size begins again at the smallest. These are test clips, and
 # every eighth of their 64 frames:
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Eight lines of six frames each, one line for each motion: bounce, down, sideways, spin, still, up, zoom in and zoom out. In each line an item of clothing moves over a photograph as the name says; no single frame tells which line it is from."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "One clip of each motion, six of its frames. No single frame tells the motion.", "name": "figure-motions"}, "image": {"alt": "Eight lines of six frames each, one line for each motion: bounce, down, sideways, spin, still, up, zoom in and zoom out. In each line an item of clothing moves over a photograph as the name says; no single frame tells which line it is from."}}
 SHOWN = range(0, 48, 8)  # frames
 
 
@@ -135,7 +135,7 @@ tables.paper_frame(TABLE_6.at("paper")).drop(columns=["id"])
 # a clip, and a still clip never looks like a zoom. Below, the first line is a still clip with one crop;
 # the second is the same clip as it would look with another crop for every frame; the third zooms in.
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Three lines of six frames. First a still clip under one random crop: all six frames are the same. Second the same clip with a crop of its own for each frame: the item jumps and changes its size. Third a clip that zooms in: under one crop the item grows, is small again in the third frame, and grows again."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Why a clip has one crop. First: a still clip under one crop. Second: the same clip with a crop for each frame, which looks like motion. Third: a clip that zooms in, under one crop.", "name": "figure-one-crop"}, "image": {"alt": "Three lines of six frames. First a still clip under one random crop: all six frames are the same. Second the same clip with a crop of its own for each frame: the item jumps and changes its size. Third a clip that zooms in: under one crop the item grows, is small again in the third frame, and grows again."}}
 show = Show(side=96, area=0.4)
 still, zoom = drawn["still"][list(SHOWN)], drawn["zoom_in"][list(SHOWN)]
 
@@ -177,7 +177,7 @@ for results in judged:
     display(Markdown(in_blocks.lacking(TABLE_6, results)))
     display(Markdown(in_blocks.described(TABLE_6, results)))
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "A forest plot of the claims of Table 6: an interval, a mark and one tick for each block, to the right of zero in the paper's direction; empty as long as no run is recorded."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Table 6 with the measured effects, in points. Bars are 95 % intervals, upright ticks are blocks, and the paper's direction is right of zero.", "name": "figure-claims-of-table-6"}, "image": {"alt": "A forest plot of the claims of Table 6: an interval, a mark and one tick for each block, to the right of zero in the paper's direction."}}
 if judged:
     set_matplotlib_formats("png", bbox_inches="tight")  # no photograph
     forest.of_groups(TABLE_6, judged)

@@ -43,14 +43,12 @@ recorded = collect.profiled(pareto.TABLE_7, asked)
 # %% tags=["remove-input"]
 Markdown(ratios.answer(recorded))
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "Published top-1 over training time, one panel for each device, with one line for ResNet-RS and one for EfficientNet. In the paper's panels, TPU and V100, the line of ResNet-RS is left of EfficientNet's wherever both reach the same accuracy. On the recorded CPU the lines cross near 83 percent: EfficientNet is faster below, ResNet-RS above."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Figures 1 and 4 of the paper, on every device. Each mark is a network; further left is faster. The accuracies are the published ones in every panel, only the training times differ. The paper's own figures have the TPU; its V100 is from its Table 7.", "name": "figure-pareto"}, "image": {"alt": "Published top-1 over training time, one panel for each device, with one line for ResNet-RS and one for EfficientNet. In the paper's panels, TPU and V100, the line of ResNet-RS is left of EfficientNet's wherever both reach the same accuracy. On the recorded CPU the lines cross near 83 percent: EfficientNet is faster below, ResNet-RS above."}}
 _ = pareto_plot.curves(recorded)
 
 # %% [markdown]
-# **Figures 1 and 4 of the paper, on every device.** Each mark is a network; further left is faster. The
-# accuracies are the published ones in every panel, only the training times differ. The paper's own
-# figures have the TPU; its V100 is from its Table 7. The [scaling explorer](../book/explorer.md) shows the
-# numbers of each mark, and accuracy over FLOPs, parameters and memory.
+# The [scaling explorer](../book/explorer.md) shows the numbers of each mark, and accuracy over FLOPs,
+# parameters and memory.
 
 # %% tags=["remove-input"]
 for name, measurements in recorded.items():

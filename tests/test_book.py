@@ -1,6 +1,7 @@
 """The book's files agree with each other. Building it has an environment of its own."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -164,10 +165,55 @@ def test_the_example_with_ones_own_images_runs(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "flowers.safetensors.md").is_file()
 
 
+def test_how_to_cite_is_what_the_citation_file_says():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    entry = (ROOT / "book/intro.md").read_text().partition("@software{")[2].partition("```")[0]
+    fields = dict(re.findall(r"^  (\w+) += \{+([^}]+)\}+,$", entry, re.MULTILINE))
+    assert fields.pop("author") == cited["authors"][0]["name"]
+    assert fields.pop("year") == CONFIG["copyright"]
+    assert fields == {name: cited[name] for name in ("title", "version", "license")}
+
+
+def test_the_browser_opens_pages_wherever_the_book_is_built():
+    assert "make book-test" in (ROOT / ".ci/run").read_text()
+    workflow = (ROOT / ".github/workflows/book.yml").read_text()
+    assert workflow.index("install -y --no-install-recommends chromium") < workflow.index(
+        "python book/check_browser.py"
+    )
+
+
+@pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
+def test_without_chromium_one_line_says_so_and_only_ci_fails(ci, code, tmp_path):
+    (tmp_path / "index.html").touch()
+    command = [sys.executable, ROOT / "book/check_browser.py", tmp_path]
+    environment = {"PATH": str(tmp_path), "CI": ci}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (code, "")
+    (line,) = done.stdout.splitlines()
+    assert "apt-get install chromium" in line
+
+
+def test_built_pages_lose_what_misleads_and_nothing_else(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    mended = importlib.import_module("built_pages").mended
+    page = '<p>a</p>\n<script src="../_static/scripts/fontawesome.js?digest=1"></script>\n'
+    assert mended(page) == "<p>a</p>\n"
+    parameter = '<em class="sig-param">depth</em>,'
+    page = f"(<dl>\n<dd>{parameter}</dd>\n</dl>\n)<dl>\n<dd>kept</dd>\n</dl>"
+    lines = f'<span class="sig-lines">\n<span class="sig-line">{parameter}</span>\n</span>'
+    assert mended(page) == f"({lines}\n)<dl>\n<dd>kept</dd>\n</dl>"
+    assert "role" not in mended('<div role="list" class="citation-list">')
+
+
 FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</a>'
 
 
-@pytest.mark.parametrize(("body", "faults"), [("<p id='a'><a href='#a'>b</a>", 0), (FAULTY, 3)])
+ALIKE = "<img alt='the same words for two' src='_images/../index.html'>" * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"), [("<p id='a'><a href='#a'>b</a>", 0), (FAULTY, 3), (ALIKE, 1)]
+)
 def test_check_html_tells_every_fault(body, faults, tmp_path):
     (tmp_path / "index.html").write_text(body)
     command = [sys.executable, ROOT / "book/check_html.py", tmp_path]

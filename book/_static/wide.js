@@ -1,5 +1,5 @@
-// Names the boxes whose table or formula is wider than the page; custom.css shows that they scroll.
-const BOXES = ".cell_output > .text_html, .pst-scrollable-table-container, article div.math";
+// Marks the boxes whose table, figure or formula is wider than the page: custom.css shows it.
+const BOXES = ".cell_output > .text_html, .pst-scrollable-table-container, article :is(div.math, figure)";
 
 function mark(box) {
   const scrolls = box.scrollWidth > box.clientWidth + 1;
@@ -8,10 +8,8 @@ function mark(box) {
     box.tabIndex = 0; // for the arrow keys
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", "wider than the page, scrolls sideways");
-  } else if (box.getAttribute("role") === "group") {
-    box.removeAttribute("tabindex");
-    box.removeAttribute("role");
-    box.removeAttribute("aria-label");
+  } else {
+    ["tabindex", "role", "aria-label"].forEach((name) => box.removeAttribute(name));
   }
 }
 

@@ -150,13 +150,30 @@ def described(study, results):
     return "\n".join(lines)
 
 
-def lines(study, results, series, *, xlabel, log=False):
+def lines(study, groups, series, *, xlabel, log=False):
     """Top-1 of cells along an axis: {name: {place: row id}}; thin lines are blocks.
 
-    A bar is the 95 % interval over blocks and images of a cell's mean.
+    groups: results of one protocol each, a panel below the other; None without any.
     """
-    study = study.at(results[0]["scale"])
-    figure, ax = plt.subplots(figsize=(7.2, 3.8))
+    if not groups:
+        return None
+    figure, axes = plt.subplots(
+        len(groups), 1, figsize=(7.2, 3.8 * len(groups)), sharex=True, squeeze=False
+    )
+    for ax, results in zip(axes[:, 0], groups, strict=True):
+        _lines(ax, study.at(results[0]["scale"]), results, series)
+        ax.set(ylabel="top-1, %", title=tables.short(results))
+    if log:
+        ax.set_xscale("log")
+    places = sorted({x for cells in series.values() for x in cells})
+    ax.set_xticks(places, [f"{x:g}" for x in places])
+    ax.minorticks_off()
+    ax.margins(x=0.15)
+    ax.set_xlabel(xlabel)
+    return figure
+
+
+def _lines(ax, study, results, series):
     for color, (name, cells) in zip(COLORS, series.items(), strict=False):
         scores = {x: verdicts.score(study, id, results) for x, id in cells.items()}
         there = [x for x in scores if scores[x]]
@@ -175,11 +192,3 @@ def lines(study, results, series, *, xlabel, log=False):
             color=color,
             va="center",
         )
-    if log:
-        ax.set_xscale("log")
-    places = sorted({x for cells in series.values() for x in cells})
-    ax.set_xticks(places, [f"{x:g}" for x in places])
-    ax.minorticks_off()
-    ax.margins(x=0.15)
-    ax.set(xlabel=xlabel, ylabel="top-1, %", title=tables.short(results))
-    return figure

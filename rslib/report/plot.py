@@ -17,25 +17,23 @@ BLUE, ORANGE = sns.color_palette("colorblind", 2)
 plt.style.use(Path(__file__).with_name("rs.mplstyle"))
 
 
-def ladder(study, results):
-    """The additive study as a figure: the paper's panel, and ours on an axis of its own.
+def ladder(study, groups):
+    """The additive study as a figure: the paper's panel, and one for each set of results.
 
-    results: of one protocol, or none for the paper alone. Ours shows every seed as a mark, a line
-    through the means and their 95 % intervals. What is no evidence stands alone, without them.
+    groups: results of one protocol each, or none for the paper alone. Ours show every seed as a
+    mark, a line through the means and their 95 % intervals. What is no evidence is shown only where
+    nothing else is, without the paper's panel, means and intervals.
     """
-    alone = bool(results) and bool(tables.no_evidence(results))
-    panels = [] if alone else ["paper"]
-    panels += ["here"] if results else []
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(4.6 + 3.2 * (len(panels) - 1), 4), sharey=True, squeeze=False
-    )
-    for ax, panel in zip(axes[0], panels, strict=True):
-        points = _paper_points(study, results) if panel == "paper" else _points(study, results)
+    evidence = [group for group in groups if not tables.no_evidence(group)]
+    alone = bool(groups) and not evidence
+    panels = groups if alone else [[], *evidence]  # [] is the paper's
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 4.4), sharey=True, squeeze=False)
+    for ax, results in zip(axes[0], panels, strict=True):
+        points = _points(study, results) if results else _paper_points(study, panels[-1])
         if not alone:
-            _means(ax, study, points, results if panel == "here" else [])
+            _means(ax, study, points, results)
         _marks(ax, study, points)
-        images = "ImageNet" if panel == "paper" else tables.images(results)
-        ax.set(title=_title(panel, results), xlabel=f"{images} top-1, %", ylabel="")
+        ax.set(title=_title(results), xlabel="top-1, %", ylabel="")
     marks = [
         plt.Line2D([], [], color=COLORS[kind], marker=MARKERS[kind], linestyle="", label=kind)
         for kind in KINDS
@@ -80,6 +78,7 @@ def _marks(ax, study, points):
 
 
 def _paper_points(study, results):
+    """results: those beside it, whose labels it takes."""
     steps = [(tables.label(row, results), row) for row in study.rows]
     return pd.DataFrame(
         [{"step": step, "kind": row.kind, "top1": row.paper["top1"]} for step, row in steps]
@@ -97,49 +96,57 @@ def _points(study, results):
     return pd.DataFrame(lines)
 
 
-def _title(panel, results):
-    if panel == "paper":
-        return "paper: ImageNet, mean of 2 runs"
-    label = f"here: {tables.short(results)}"
+def _title(results):
+    if not results:
+        return "paper: ImageNet,\nmean of 2 runs"
+    label = fill(f"here: {tables.short(results)}", 24)
     return f"{label}\nno result" if tables.no_evidence(results) else label
 
 
-def curves(study, results, titles):
-    """Top-1 over the epochs on clean training images and on minival, a panel for each row.
+def curves(study, groups, titles):
+    """Top-1 over the epochs on clean training images and on minival.
 
-    titles: {row id: what to call it}.
+    groups: results of one protocol each, a line of panels; titles: {row id: what to call it}.
 
     Mean over the seeds and, as a band, from the lowest to the highest; both of a run's models.
-    Rows without a run are left out; None if all are.
+    Rows without a run in any group are left out; None if all are.
     """
-    ids = [id for id in titles if verdicts.score(study, id, results)]
+    ids = [id for id in titles if any(verdicts.score(study, id, group) for group in groups)]
     if not ids:
         return None
-    figure, axes = plt.subplots(
-        1, len(ids), figsize=(1 + 2 * len(ids), 3.4), sharex=True, sharey=True, squeeze=False
-    )
+    shape = len(groups), len(ids)
+    size = 7.2, 0.6 + 2.4 * len(groups)
+    figure, axes = plt.subplots(*shape, figsize=size, sharex=True, sharey=True, squeeze=False)
     for ax, id in zip(axes[0], ids, strict=True):
-        sns.lineplot(
-            _curve(study, id, results),
-            x="epoch",
-            y="top1",
-            hue="images",
-            style="weights",
-            hue_order=["training", "minival"],
-            style_order=["average", "raw"],
-            palette=[ORANGE, BLUE],
-            errorbar=("pi", 100),
-            err_kws={"alpha": 0.15},
-            ax=ax,
-        )
-        ax.set(title=fill(titles[id], 20), ylabel="top-1, %")
-    handles, labels = axes[0, -1].get_legend_handles_labels()
-    for ax in axes[0]:
-        ax.get_legend().remove()
+        ax.set_title(fill(titles[id], 18))
+    for line, group in zip(axes, groups, strict=True):
+        for ax, id in zip(line, ids, strict=True):
+            if verdicts.score(study, id, group):
+                handles, labels = _curves(ax, _curve(study, id, group))
+        line[0].set_ylabel(fill(f"{tables.short(group)}: top-1, %", 22))
     lines = [(h, n) for h, n in zip(handles, labels, strict=True) if n not in ("images", "weights")]
     figure.legend(*zip(*lines, strict=True), loc="outside lower center", ncols=4, frameon=False)
-    figure.suptitle(tables.short(results), fontsize=10)
     return figure
+
+
+def _curves(ax, points):
+    """Draw, and hand back what a legend takes: handles, labels."""
+    sns.lineplot(
+        points,
+        x="epoch",
+        y="top1",
+        hue="images",
+        style="weights",
+        hue_order=["training", "minival"],
+        style_order=["average", "raw"],
+        palette=[ORANGE, BLUE],
+        errorbar=("pi", 100),
+        err_kws={"alpha": 0.15},
+        ax=ax,
+    )
+    found = ax.get_legend_handles_labels()
+    ax.get_legend().remove()
+    return found
 
 
 def _curve(study, id, results):

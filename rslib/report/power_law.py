@@ -218,20 +218,37 @@ def frame(study: Study, results: Results) -> pd.DataFrame:
     return table[["network", *heads]].set_index("network").rename_axis(None)
 
 
-def figure(study: Study, results: Results):
+def figure(study: Study, groups: Sequence[Results]):
     """Error over FLOPs on logarithmic axes, with line and hinge where the grid is complete.
 
-    Colour is the width, mark the resolution.
+    A panel for each set of results, one below the other; None without any. Colour is the width,
+    mark the resolution.
     """
+    if not groups:
+        return None
+    chart, axes = plt.subplots(
+        len(groups), 1, figsize=(7.2, 4.4 * len(groups)), sharex=True, squeeze=False
+    )
+    for ax, results in zip(axes[:, 0], groups, strict=True):
+        _points(ax, study, results)
+    ax.set_xlabel("FLOPs of one image")
+    named = {}
+    for ax in axes[:, 0]:
+        marks, names = ax.get_legend_handles_labels()
+        named |= dict(zip(names, marks, strict=True))
+    chart.legend(named.values(), named, loc="outside lower center", ncols=4, frameon=False)
+    return chart
+
+
+def _points(ax, study, results):
     held = cells(study, results)
-    chart, ax = plt.subplots(figsize=(7.2, 4.4))
     widths, sides = sorted(set(held.width)), sorted(set(held.px))
     colors = dict(zip(widths, in_blocks.COLORS, strict=False))
     marks = dict(zip(sides, MARKERS, strict=False))
     for (width, px), part in held.groupby(["width", "px"]):
         ax.plot(part.flops, part.error, marks[px], color=colors[width], markersize=6)
     ax.set(xscale="log", yscale="log", title=tables.short(results))
-    ax.set(xlabel="FLOPs of one image", ylabel="error, %")
+    ax.set_ylabel("error, %")
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter("{x:g}")
     for width in widths:
@@ -240,8 +257,6 @@ def figure(study: Study, results: Results):
         ax.plot([], [], marks[px], color="0.3", label=f"{px} px")
     if not all(lacking(study, results).values()):
         _fits(ax, held)
-    chart.legend(loc="outside lower center", ncols=4, frameon=False)
-    return chart
 
 
 def _fits(ax, held):

@@ -4,6 +4,7 @@ import base64
 import inspect
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -181,12 +182,26 @@ PARTS = {
 }
 
 
+def test_all_sets_of_results_are_in_one_figure():
+    full, smoke = dressed(FULL), dressed(PARTS["smoke"])
+    part = [run for run in full if run["row"] == "epochs"]
+    titles = [ax.get_title() for ax in plot.ladder(TABLE_1, [full, part, smoke]).axes]
+    assert [title.split(":")[0] for title in titles] == ["paper", "here", "here"]
+    (alone,) = plot.ladder(TABLE_1, [smoke]).axes
+    assert alone.get_title().endswith("no result")
+    panels = plot.curves(TABLE_1, [full, part], {"cosine": "a", "epochs": "b"}).axes
+    assert [ax.get_title() for ax in panels] == ["a", "b", "", ""]
+    assert [bool(ax.lines) for ax in panels] == [True, True, False, True]
+    plt.close("all")
+
+
 @pytest.mark.parametrize("results", PARTS.values(), ids=PARTS)
 def test_whatever_there_is_can_be_shown(results):
     results = dressed(results)
-    plot.ladder(TABLE_1, results)
+    plot.ladder(TABLE_1, [results])
     forest.of_groups(TABLE_1, [results])
-    plot.curves(TABLE_1, results, {"cosine": "a", "epochs": "b"})
+    plot.curves(TABLE_1, [results], {"cosine": "a", "epochs": "b"})
+    plt.close("all")
     assert len(claimed.frame(TABLE_1, results)) == len(claimed.sums(TABLE_1)) == len(CLAIMS)
     assert len(tables.frame(TABLE_1, results)) in (11, 13)
     assert len(tables.beside(TABLE_1, [results])) == 11

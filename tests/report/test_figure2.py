@@ -49,7 +49,7 @@ def test_the_answer_says_not_run_yet_or_what_is_lacking():
     said = power_law.answer(FIGURE_2, [part], CAVEAT)
     assert said.count("**not judged yet**, 3 of 27 cells") == 4 and ":class: warning" in said
     assert power_law.frame(FIGURE_2, part).shape == (3, 6)
-    power_law.figure(FIGURE_2, part)
+    power_law.figure(FIGURE_2, [part])
     plt.close("all")
 
 
@@ -88,7 +88,7 @@ def test_tables_figure_and_scorecard_take_a_whole_grid():
     assert list(power_law.rules(FIGURE_2).index) == [law.id for law in FIGURE_2.laws]
     shown = power_law.frame(FIGURE_2, whole)
     assert shown.shape == (9, 6) and (shown != "").all(axis=None)
-    chart = power_law.figure(FIGURE_2, whole)
+    chart = power_law.figure(FIGURE_2, [whole])
     names = [text.get_text() for text in chart.legends[0].get_texts()]
     assert names[-2:] == ["line", "best hinge"] and "width 0.25" in names and "24 px" in names
     plt.close("all")

@@ -76,9 +76,12 @@ def test_a_block_that_is_left_out_is_named():
 
 def test_lines_and_scorecard_take_every_study(results):
     series = {"none": {90: "none-short", 350: "none"}, "all": {90: "all-short", 350: "all"}}
-    figure = in_blocks.lines(TABLE_1_BLOCKS, results, series, xlabel="epochs", log=True)
+    figure = in_blocks.lines(TABLE_1_BLOCKS, [results], series, xlabel="epochs", log=True)
     (ax,) = figure.axes
     assert len(ax.lines) == 2 * (8 + 1)
+    both = in_blocks.lines(TABLE_1_BLOCKS, [results, results], series, xlabel="epochs")
+    assert [len(ax.lines) for ax in both.axes] == [2 * (8 + 1)] * 2
+    assert in_blocks.lines(TABLE_1_BLOCKS, [], series, xlabel="epochs") is None
     plt.close("all")
     held = {study.name: [] for study in (TABLE_1_BLOCKS, TABLE_2, FIGURE_3)}
     said = pages.scorecard([TABLE_1_BLOCKS, TABLE_2, FIGURE_3], held | {"table1_blocks": results})
