@@ -221,9 +221,12 @@ def runs_of(study: Study, id: str, results: Results) -> Results:
 
 
 def but_for_block(result: dict) -> str:
-    """What tells a recipe from others in a study in blocks, whose runs differ in the subset."""
-    recipe = result["recipe"]
-    return config.sha256({**recipe, "data": {**recipe["data"], "subset": 0}})
+    """What tells a recipe from others in a study in blocks, whose runs differ in the subset.
+
+    Runs that were recorded before a field was added have its default.
+    """
+    recipe = config.evolve(config.from_dict(result["recipe"]), {"data.subset": 0})
+    return config.sha256(config.identity(recipe))
 
 
 def rights(study: Study, claim: Claim, results: Results) -> dict[str, np.ndarray]:

@@ -9,7 +9,8 @@ import statsmodels.api as sm
 from blocked import table
 from statsmodels.formula.api import ols
 
-from rslib.evidence import blocks, stats
+from rslib.config import InputError
+from rslib.evidence import blocks, stats, verdicts
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 
 RNG = np.random.default_rng
@@ -170,3 +171,12 @@ def test_one_false_direction_in_twenty_studies_at_most():
         second = blocks.crossed(cell["a"] - cell["c"] - cell["b"] + cell["d"])
         wrong += min(stats.holm([first.p(), second.p()])) < stats.ALPHA
     assert wrong / 5000 <= 0.05
+
+
+def test_runs_from_before_a_field_was_added_are_of_the_same_recipe():
+    found = table(RNG(0), {"none": 0.6, "all": 0.7}, count=2)
+    del found[0]["recipe"]["data"]["frames"]  # has a default that means "as before"
+    assert len(verdicts.runs_of(TABLE_1_BLOCKS, found[0]["row"], found)) == 2
+    found[0]["recipe"]["optim"]["weight_decay"] *= 2
+    with pytest.raises(InputError, match="different recipes"):
+        verdicts.runs_of(TABLE_1_BLOCKS, found[0]["row"], found)
