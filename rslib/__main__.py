@@ -17,13 +17,14 @@ from rslib.commands import (
     render,
     run,
     scales,
+    status,
 )
 from rslib.commands import train as own
 from rslib.system import output, signals
 
 CONTENTS = {
     "Your own images": (own, predict, evaluate, scales),
-    "The paper's tables": (run, notebook),
+    "The paper's tables": (run, status, notebook),
     "Measure": (profile,),
     "Look at data": (data,),
     "Use weights": (export,),

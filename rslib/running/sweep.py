@@ -7,7 +7,7 @@ import torch
 from rslib import machine, tasks
 from rslib.config import InputError
 from rslib.evidence import results
-from rslib.running import runs
+from rslib.running import runs, status
 from rslib.running.processes import (
     READY,
     SECONDS,
@@ -72,6 +72,8 @@ def announce(plan, pending, processes, params, report):
         an_image = sum(image_seconds(job, plan.device) for job in ends) / 2
     passes = sum(image_passes(job) * (1 - done_share(plan, job)) for job in pending)
     total = an_image * passes / processes
+    seconds = {job.run_id: an_image * image_passes(job) for job in pending}
+    status.note(plan, seconds, processes)
     first = ends[0]
     task = tasks.of(first.row.recipe)
     report(
@@ -105,6 +107,7 @@ def train_here(plan, jobs, params, report, watch_parent=False):
             options["may_compile"] = params.compile
             try:
                 runs.run(job, plan.device, plan.runs_dir, report=say, stop=stop, **options)
+                report(status.line(*status.of(job.study, plan.runs_dir)))
             except machine.Held as error:  # the others can be trained all the same
                 held.append(error)
     if held:

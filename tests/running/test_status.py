@@ -1,0 +1,59 @@
+"""How far a study is, from its folder alone."""
+
+import pytest
+from commandline import SMOKE
+
+from rslib import machine
+from rslib.__main__ import main
+from rslib.config import InputError
+from rslib.running import status
+from rslib.running.status import Progress
+
+ROWS = ["--rows", "epochs,cosine", "--executor", "inline"]
+
+
+def test_a_study_from_its_beginning_to_its_end(tmp_path, capsys):
+    runs_dir = ["--runs-dir", str(tmp_path)]
+    assert main(["status", "table1", *runs_dir]) == 1
+    assert capsys.readouterr().err.startswith(f"rslib: no runs in {tmp_path}/table1; rslib run")
+    assert main([*SMOKE, *ROWS, *runs_dir]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 2 runs done, 1 left, about 0:00:" in said and "2 of 2 runs done\n" in said
+    assert main(["status", "table1", *runs_dir]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "2 of 2 runs done" and lines[1].split()[1] == "done"
+
+    # as after a kill: no result, some of the history; then somebody trains it again
+    (attempt,) = tmp_path.glob("table1/epochs-*/attempt-1")
+    (attempt / "result.json").unlink()
+    kept = (attempt / "history.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (attempt / "history.jsonl").write_text("".join(kept[:2]) + kept[2][:5], encoding="utf-8")
+    found, processes = status.of("table1", tmp_path)
+    stopped = next(run for run in found if run.run_id.startswith("epochs"))
+    assert stopped.state == "stopped" and (stopped.epoch, stopped.epochs) == (2, len(kept))
+    assert status.line(found, processes).startswith("1 of 2 runs done, 1 left, about 0:00:")
+    with machine.claim(attempt.parent / "lock", "it is trained"):
+        found, _ = status.of("table1", tmp_path)
+    assert [run.state for run in found if run.run_id == stopped.run_id] == ["running"]
+
+
+def test_time_is_shared_by_processes_and_unknown_where_a_run_has_none():
+    runs = [
+        Progress("a", "done", 10, 10),
+        Progress("b", "running", 5, 10, 3600.0),
+        Progress("c", "waiting", 0, 10, 7200.0),
+        Progress("d", "diverged", 10, 10, 60.0),
+    ]
+    said = "1 of 4 runs done, 1 running, 1 diverged, 1 left"
+    assert status.line(runs, 2) == f"{said}, about 1:15:00 (h:mm:ss) to go"
+    assert status.line([*runs, Progress("e", "waiting", 0, 10)], 2).endswith("1 diverged, 2 left")
+
+
+def test_a_folder_without_a_plan_shows_what_is_in_it(tmp_path):
+    (tmp_path / "train" / "mine-0123456789-s1" / "attempt-1").mkdir(parents=True)
+    (tmp_path / "train" / "notes").mkdir()
+    found, processes = status.of("train", tmp_path)
+    assert [(run.run_id, run.state) for run in found] == [("mine-0123456789-s1", "stopped")]
+    assert processes == 1
+    with pytest.raises(InputError, match="no runs in"):
+        status.of("table9", tmp_path)
