@@ -72,6 +72,14 @@ class Data:
         side = self.test_resolution or self.resolution
         return self.test_clips * self.test_crops * (side / self.resolution) ** 2
 
+    @property
+    def test_orders(self) -> tuple[str, ...]:
+        """What test clips are shown as besides themselves, at reduced scales, where they are few.
+
+        By them one can tell whether a network sees motion.
+        """
+        return ("one-frame", "shuffled") if self.frames and self.test_images else ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Regularization:

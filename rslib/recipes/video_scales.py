@@ -9,7 +9,7 @@ strengths of regularization, warm-up, and weight decay by its exposure. What cli
 - Scale jittering: a crop of 8 % of the area, the paper's smallest, can cut away all that moves. So
   0.08 becomes 0.4, and any other area keeps its place between that and 1, in logarithms: the
   baseline's 0.49 becomes 0.77. Each crop stays the same for all frames of its clip.
-- Views of a test clip: fewer, below.
+- Views of a test clip: fewer, below. Test clips are shown as one frame and shuffled too.
 - Blocks: block k trains on subset k. Subset 0 serves to choose this rule, and is never recorded.
 
 None of these numbers is moved to make a row agree with the paper. They are proposals until a pilot

@@ -20,6 +20,11 @@ SYMBOLS = {
     "regime not reached": "?",
 }
 KINDS = {"✓": "tip", "✗": "danger", "–": "note", "?": "warning"}  # of MyST's admonitions
+SPLITS = {  # beside what is judged, where a run has them
+    "on training images": "train",
+    "one frame": "one-frame",
+    "shuffled frames": "shuffled",
+}
 COLORS = sns.color_palette("colorblind")
 
 
@@ -86,8 +91,10 @@ def spanned(found):
 
 
 def frame(study, results):
-    """The cells: top-1 in percent over the blocks, mean and deviation, and on training images."""
+    """The cells: top-1 in percent over the blocks, mean and deviation, and on other `SPLITS`."""
     study = study.at(results[0]["scale"])
+    known = {split for run in results for split in run["metrics"]}
+    there = {name: split for name, split in SPLITS.items() if split in known}
     lines = []
     for row in (*study.rows, *study.cells):
         scores = verdicts.score(study, row.id, results)
@@ -97,8 +104,9 @@ def frame(study, results):
         if any(r.paper["top1"] is not None for r in study.rows):
             line["paper"] = "" if row.paper["top1"] is None else f"{row.paper['top1']:.1f}"
         line["here"] = tables.spread(scores, verdicts.diverged(study, row.id, results))
-        fit = verdicts.score(study, row.id, results, split="train").values()
-        line["on training images"] = f"{np.mean(list(fit)):.1f}" if fit else ""
+        for name, split in there.items():
+            held = verdicts.score(study, row.id, results, split=split).values()
+            line[name] = f"{np.mean(list(held)):.1f}" if held else ""
         lines.append({**line, "blocks": f"{len(scores)}"})
     return pd.DataFrame(lines).set_index("cell").rename_axis(None)
 

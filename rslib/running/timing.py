@@ -18,7 +18,8 @@ def image_passes(job):
     counts, recipe = job.data.manifest, job.row.recipe
     trained = counts["train"] * recipe.optim.epochs
     clean = clean_train(counts["train"], counts["minival"] or counts["test"])
-    evaluated = 2 * (counts["test"] + counts["minival"] + len(clean)) * recipe.data.test_passes
+    tested = counts["test"] * (1 + len(recipe.data.test_orders))
+    evaluated = 2 * (tested + counts["minival"] + len(clean)) * recipe.data.test_passes
     return trained * (1 + engine.EVALUATION_SHARE) + evaluated / 3
 
 

@@ -104,6 +104,12 @@ class Video:
             name: clips.eval_batches(part, show, part=name, batch_size=videos, **where)
             for name, part in splits.items()
         }
+        evaluations |= {
+            order: clips.eval_batches(
+                found.test, show, part=order, order=order, batch_size=videos, **where
+            )
+            for order in self.recipe.data.test_orders
+        }
         return train, evaluations
 
     @property

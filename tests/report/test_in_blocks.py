@@ -50,6 +50,10 @@ def test_the_tables_say_what_is_there(results):
     assert all(float(value) > 0 for value in shown["visible"])
     cells = in_blocks.frame(TABLE_1_BLOCKS, results)
     assert list(cells["on training images"]) == ["100.0"] * 4
+    assert "one frame" not in cells  # of clips alone
+    for run in (videos := table(np.random.default_rng(1), PAPER)):
+        run["metrics"]["one-frame"] = run["metrics"]["train"]
+    assert list(in_blocks.frame(TABLE_1_BLOCKS, videos)["one frame"]) == ["100.0"] * 4
     assert "not yet run" in in_blocks.described(TABLE_1_BLOCKS, results)
     assert "at 90 epochs: −" in in_blocks.described(TABLE_1_BLOCKS, results)
     assert in_blocks.lacking(TABLE_1_BLOCKS, results) == "Every block has every cell."

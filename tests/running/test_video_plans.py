@@ -61,7 +61,8 @@ def test_every_scale_has_its_price(scale, planned):
         data, counts = job.row.recipe.data, job.data.manifest
         views = data.test_clips * data.test_crops * (data.test_resolution / data.resolution) ** 2
         trained = 1.1 * counts["train"] * job.row.recipe.optim.epochs
-        checked = counts["test"] + 2 * counts["minival"] if counts["minival"] else 2 * 19_800
+        # test clips three times: as they are, as one frame, and shuffled
+        checked = 3 * counts["test"] + 2 * counts["minival"] if counts["minival"] else 2 * 19_800
         expected = trained + 2 / 3 * checked * views
         assert timing.image_passes(job) == pytest.approx(expected)
     words = Video.in_words(job.row.recipe, counts, "clips")
@@ -142,6 +143,8 @@ def test_smoke_builds_its_clips_and_trains_in_processes(tmp_path):
             "minival": 16,
             "train": 16,
             "test": 16,
+            "one-frame": 16,
+            "shuffled": 16,
         }
         assert run["data"]["builder"] == 1 and run["data"]["found"] == run["data"]["listed"]
     assert "MiB of activations a clip" in done.stderr and "examples/s" in done.stderr

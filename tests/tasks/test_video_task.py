@@ -52,6 +52,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(clips, tmp_path):
         "minival": 8,
         "train": 8,
         "test": 8,  # videos, of which each has six views
+        "one-frame": 8,
+        "shuffled": 8,
     }
     assert all(results.right_images(c).sum() == c["correct"] for c in counted.values())
 
@@ -101,9 +103,43 @@ def test_evaluation_during_training_counts_every_view(clips, tmp_path):
     long = recipe(**{"optim.epochs": 3, "data.test_resolution": 37})
     assert long.data.test_passes == pytest.approx(6 * (37 / 32) ** 2)
     passes = timing.image_passes(job(long, clips.manifest))
-    assert passes == pytest.approx(16 * 3 * 1.1 + 2 * (8 + 8 + 8) / 3 * 6 * (37 / 32) ** 2)
+    shown = 3 * 8 + 8 + 8  # test clips are shown as one frame and shuffled too
+    assert passes == pytest.approx(16 * 3 * 1.1 + 2 * shown / 3 * 6 * (37 / 32) ** 2)
     run = engine.Run(Video(long, clips), long, tmp_path, 1, torch.device("cpu"), print, bool)
     assert run.evaluation_epochs == {3}
+
+
+class Moves(nn.Module):
+    """A network that sees how far the mean of a clip changes from its first to its last frame."""
+
+    def forward(self, shown):
+        change = (shown[:, :, -1] - shown[:, :, 0]).mean((1, 2, 3))
+        return torch.stack([change, torch.full_like(change, 0.1)], dim=1)
+
+
+def test_what_sees_motion_alone_is_lost_on_one_frame(clips, monkeypatch):
+    """Clips that grow brighter are of class 0, and still ones of class 1: half are still right."""
+    grey = torch.arange(0, 64, dtype=torch.uint8).mul(4).view(64, 1, 1, 1).expand(64, 3, 32, 32)
+    still = grey[:1].expand_as(grey)
+    test = clips.test.take([0, 0, 0, 0])
+    test.labels[:] = [0, 0, 1, 1]
+
+    def frames(self, position, choose):
+        return (grey if self.labels[position] == 0 else still)[choose(64)]
+
+    monkeypatch.setattr(type(test), "frames", frames)
+    task = Video(recipe(), replace(clips, test=test))
+    _, splits = task.loaders(1)
+    found = {
+        name: engine.run_metrics(task, {"raw": Moves()}, splits[name], torch.device("cpu"))["raw"]
+        for name in ("test", "one-frame", "shuffled")
+    }
+    assert found["test"]["correct"] == 4 and found["one-frame"]["correct"] == 2
+    assert found["shuffled"]["n"] == 4
+
+
+def test_at_paper_scale_nothing_more_is_evaluated():
+    assert at_scale(TABLE_6.row("resnet-d"), "paper").recipe.data.test_orders == ()
 
 
 def job(asked, manifest):
@@ -120,7 +156,7 @@ def test_where_no_minival_is_held_out_none_is_evaluated(clips, tmp_path):
     none = replace(clips, minival=clips.minival.take([]))
     one_epoch = recipe(**{"optim.epochs": 1, "data.test_crops": 1})
     outcome = fit(Video(one_epoch, none), tmp_path)
-    assert outcome.metrics.keys() == {"train", "test"}
+    assert outcome.metrics.keys() == {"train", "test", "one-frame", "shuffled"}
     assert outcome.metrics["train"]["raw"]["n"] == 8  # as many as are tested
     assert outcome.history[-1].keys() == {"epoch", "loss", "train_raw", "train_ema"}
 

@@ -1,6 +1,6 @@
 """From a clip set to batches: uint8 clips and int64 labels (N,)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,6 +18,11 @@ from rslib.data.unreadable import shown
 
 ATTEMPTS = 20  # clips that are tried in one's place; with 1 % unreadable all fail in one of 10⁴⁰
 
+# no motion, or motion out of order: (frames of a clip, generator) -> their numbers as shown
+ORDERS: dict[str, Callable[[int, torch.Generator], torch.Tensor]] = {
+    "one-frame": lambda length, random: torch.full((length,), length // 2),
+    "shuffled": lambda length, random: torch.randperm(length, generator=random),
+}
 Lost = list[tuple[int, str, str]]  # position, file, and why it cannot be read
 
 
@@ -55,11 +60,13 @@ class TrainView(Dataset):
 class EvalView(Dataset):
     """Videos as evaluation shows them: (views, 3, T, S, S), the crops of each clip in turn.
 
-    None stands for the views of a video that cannot be read.
+    None stands for the views of a video that cannot be read. order: of a clip's frames, one of
+    `ORDERS`; "" is their own.
     """
 
     clips: Clips
     show: Show
+    order: str = ""
 
     def __len__(self):
         return len(self.clips)
@@ -70,8 +77,11 @@ class EvalView(Dataset):
             frames = self.clips.frames(index, partial(even_clips, show=self.show))
         except UnreadableClip as error:
             return None, label, [(index, str(self.clips.files[index]), error.reason)]
-        views = [evaluated(clip, self.show) for clip in frames.split(self.show.frames)]
-        return torch.cat(views), label, []
+        chosen = frames.split(self.show.frames)
+        if self.order:
+            random = generator(index)  # the same in every run, so that runs can be compared
+            chosen = [clip[ORDERS[self.order](len(clip), random)] for clip in chosen]
+        return torch.cat([evaluated(clip, self.show) for clip in chosen]), label, []
 
 
 def collate(items: list) -> tuple[torch.Tensor | None, torch.Tensor | None, Lost]:
@@ -154,6 +164,7 @@ def eval_batches(
     show: Show,
     *,
     part: str = "test",
+    order: str = "",
     batch_size: int = 8,
     workers: int = 0,
     device: torch.device | None = None,
@@ -162,9 +173,9 @@ def eval_batches(
     """(uint8 views (N, V, 3, T, S, S), int64 labels (N,)) of a split, in its own order.
 
     V: clips times crops, whose probabilities are to be averaged; S: the short side. A video that
-    cannot be read is left out: what is counted is what was shown.
+    cannot be read is left out: what is counted is what was shown. order: as `EvalView` has it.
     """
-    view = EvalView(clips, show)
+    view = EvalView(clips, show, order)
     loader = DataLoader(
         view, batch_size, num_workers=workers, collate_fn=collate, pin_memory=is_gpu(device)
     )

@@ -7,6 +7,7 @@ from videos import numbered, write
 from rslib.config import InputError
 from rslib.data.clips import Clips, ClipSet, Show, eval_batches, sets, train_batches
 from rslib.data.clips.crops import evaluated, even_clips
+from rslib.data.clips.loaders import ORDERS
 
 SHOW = Show(side=28, frames=4, stride=2, clips=3, area=0.4)
 
@@ -97,6 +98,24 @@ def test_evaluation_shows_all_views_of_all_videos_in_order(tmp_path):
     assert torch.cat([labels for _, labels in seen]).tolist() == [0, 1, 0, 1, 0]
     frames = found.test.frames(3, lambda length: even_clips(length, SHOW))
     assert torch.equal(seen[1][0][1, 3:6], evaluated(frames[4:8], SHOW))  # clip 1, three crops
+
+
+def greys(views):
+    """The frames of a video's views by their grey, which says their number: (views, T)."""
+    return views[:, 0].float().mean((2, 3))
+
+
+def test_one_frame_is_repeated_and_frames_are_shuffled_alike_in_every_run(tmp_path):
+    found = clip_set(tmp_path, 2)
+    orders = ("", *ORDERS)
+    one = {order: next(iter(eval_batches(found.test, SHOW, order=order))) for order in orders}
+    whole, still, mixed = (greys(one[order][0][1]) for order in ("", "one-frame", "shuffled"))
+    assert torch.equal(still, whole[:, 2:3].expand(-1, 4))  # the third of four
+    assert torch.equal(mixed.sort(1).values, whole.sort(1).values) and not torch.equal(mixed, whole)
+    assert torch.equal(mixed[0::3], mixed[1::3])  # crops of a clip have one order
+    again = next(iter(eval_batches(found.test, SHOW, order="shuffled")))
+    assert torch.equal(again[0], one["shuffled"][0])
+    assert torch.equal(again[1], one[""][1])
 
 
 def test_evaluation_counts_what_was_shown(tmp_path, monkeypatch):
