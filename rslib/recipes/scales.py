@@ -167,16 +167,20 @@ def _reduced(recipe, size, long_epochs, available):
         **network(recipe.model, size),
         **optimizer(recipe.optim, size, steps),
         "data.resolution": round(recipe.data.resolution * size.resolution / 256),
+        **counts(size),
         "data.train_images": train_images,
-        "data.minival_images": size.minival_images,
-        "data.test_images": size.test_images,
         "data.subset": size.subset,
-        "data.split": size.split,
         "data.further_images": size.further_images,
         "data.crop_area": size.crop_area,
         "data.pixel_reference": recipe.data.resolution,
         "regularization.randaugment": min(recipe.regularization.randaugment, MAX_MAGNITUDE),
     }
+
+
+def counts(size):
+    """How many images or clips a scale has, and how they are split."""
+    names = ("train_images", "minival_images", "test_images", "split")
+    return {f"data.{name}": getattr(size, name) for name in names}
 
 
 def network(model, size):

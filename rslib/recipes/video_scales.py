@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from math import log
 
 from rslib.config import InputError, Recipe, evolve, suggest
-from rslib.recipes import Row
-from rslib.recipes.scales import NAMES, PAPER_EPOCHS, Scale, network, optimizer, schedule
+from rslib.recipes import Row, scales
+from rslib.recipes.scales import NAMES, PAPER_EPOCHS, Scale, counts, network, optimizer, schedule
 
 PAPER_SIDE = 224  # pixels
 PAPER_CROP = 0.08  # smallest share of the area
@@ -36,17 +36,17 @@ class ClipScale(Scale):
     frame_stride: int
     test_clips: int
     test_crops: int
-    split: str = "blocks"
-    crop_area: float = 0.4
+
+
+def _of_clips(scale: str, **own) -> ClipScale:
+    """The scale of images of that name with what clips have of their own."""
+    of_images = {**vars(scales.SCALES[scale]), "split": "blocks", "crop_area": 0.4}
+    return ClipScale(**of_images | own)
 
 
 SCALES = {
-    # does the path work: no result
-    "smoke": ClipScale(
-        depth=26,
-        width=0.125,
-        stem_stride=4,
-        resolution=32,
+    "smoke": _of_clips(
+        "smoke",
         frames=8,
         frame_stride=4,
         train_images=64,
@@ -54,16 +54,10 @@ SCALES = {
         test_images=16,
         test_clips=1,
         test_crops=1,
-        batch_size=16,
-        peak_rate=0.02,
         epochs=7,
     ),
-    # the whole table on two CPU cores
-    "laptop": ClipScale(
-        depth=26,
-        width=0.25,
-        stem_stride=4,
-        resolution=32,
+    "laptop": _of_clips(
+        "laptop",
         frames=8,
         frame_stride=4,
         train_images=640,
@@ -72,13 +66,10 @@ SCALES = {
         test_clips=4,
         test_crops=3,
         batch_size=32,
-        peak_rate=0.1,
         epochs=140,
     ),
-    # hours on one GPU
-    "gpu": ClipScale(
-        depth=50,
-        width=0.5,
+    "gpu": _of_clips(
+        "gpu",
         stem_stride=4,
         resolution=112,
         frames=32,
@@ -89,7 +80,6 @@ SCALES = {
         test_clips=1,  # 32 frames, two apart, are the whole of an embedded clip
         test_crops=3,
         batch_size=64,
-        peak_rate=0.1,
     ),
     "paper": None,  # exactly as published
 }
@@ -144,9 +134,6 @@ def _reduced(recipe: Recipe, size: ClipScale, long_epochs: int) -> dict:
         "data.frame_stride": size.frame_stride,
         "data.test_clips": size.test_clips,
         "data.test_crops": size.test_crops,
-        "data.train_images": size.train_images,
-        "data.minival_images": size.minival_images,
-        "data.test_images": size.test_images,
-        "data.split": size.split,
+        **counts(size),
         "data.crop_area": crop_area(recipe.data.crop_area, size.crop_area),
     }
