@@ -151,6 +151,8 @@ def unfit(result):
     sessions = result["sessions"]
     if result["scale"] == "smoke":
         return "smoke scale shows that the path works"
+    if not result["seed"]:
+        return "seed 0 is a pilot's, by which a scale is chosen"
     epochs, own = result["protocol"]["long_epochs"], result["protocol"]["own_epochs"]
     if epochs != own:
         return f"{epochs} epochs, not the scale's own {own}, show that the path works"

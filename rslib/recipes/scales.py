@@ -118,7 +118,7 @@ def at_scale(
     epochs: int | None = None,
     dataset: str | None = None,
     available: int | None = None,
-    block: int = 0,
+    block: int | None = None,
 ) -> Row:
     """The row at a scale.
 
@@ -128,13 +128,13 @@ def at_scale(
     """
     if scale not in SCALES:
         raise InputError(f"no scale {scale!r}{suggest(scale, NAMES)}")
-    size = (BLOCKS if block else SCALES)[scale]
+    size = (SCALES if block is None else BLOCKS)[scale]
     changes = schedule(row.recipe.optim, epochs or own_epochs(scale))
     changes["data.dataset"] = dataset or ("imagenet" if size is None else "fashion-mnist")
     if size is not None:
         changes |= _reduced(row.recipe, size, epochs or size.epochs, available)
         changes |= _by_hand(row.reduced, size)
-        if block:
+        if block is not None:
             changes["data.subset"] = LOOKED_AT + block
     return replace(row, recipe=evolve(row.recipe, changes))
 

@@ -92,13 +92,13 @@ def at_scale(
     epochs: int | None = None,
     dataset: str | None = None,
     available: int | None = None,
-    block: int = 0,
+    block: int | None = None,
 ) -> Row:
     """The row at a scale.
 
     epochs: the length of the long schedule. dataset: "kinetics-400" or "clips", the embedded ones,
     by default as the scale has it. available: changes nothing here, since all blocks are of one
-    size. block: from 1; 0 is the subset of the pilot. Raises InputError.
+    size. block: from 1; 0, or none, is the pilot's. Raises InputError.
     """
     if scale not in NAMES:
         raise InputError(f"no scale {scale!r}{suggest(scale, NAMES)}")
@@ -107,7 +107,7 @@ def at_scale(
     changes["data.dataset"] = dataset or ("kinetics-400" if size is None else "clips")
     if size is not None:
         changes |= _reduced(row.recipe, size, long_epochs)
-        changes["data.subset"] = block
+        changes["data.subset"] = block or 0
     return replace(row, recipe=evolve(row.recipe, changes))
 
 

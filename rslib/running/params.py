@@ -39,7 +39,7 @@ class Params:
         for name in ("dataset", "data_dir", "runs_dir", "device"):
             object.__setattr__(self, name, text(name, getattr(self, name)))
         _whole("epochs", self.epochs, at_least=1, optional=True)
-        _whole("seeds", self.seeds, at_least=1)
+        _whole("seeds", self.seeds, at_least=0)
         _whole("threads", self.threads, at_least=1)
         _whole("workers", self.workers, at_least=0, optional=True)
         for name in ("reuse", "compile"):
@@ -49,6 +49,11 @@ class Params:
         if hours is not None and not (type(hours) in (int, float) and 0 < hours <= MOST_HOURS):
             raise InputError(f"max_hours is {hours!r:.40}; give a number of hours above 0")
         object.__setattr__(self, "rows", _words("rows", self.rows))
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of the runs of a row, each its seed: from 1; 0 alone is a pilot."""
+        return tuple(range(1, self.seeds + 1)) or (0,)
 
     @property
     def trains(self):

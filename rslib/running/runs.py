@@ -66,11 +66,15 @@ def plan(study_name, params, report=print):
     runs_dir = usable(paths.runs_dir(params.runs_dir))
     source = task.source(dataset, params.data_dir, runs_dir, report)
     options = {"epochs": params.epochs, "dataset": dataset, "available": task.available(source)}
-    blocks: tuple = (0,)
+    blocks: tuple = (None,)
     if study.blocked and scale != "paper":
-        blocks, source = tuple(range(1, params.seeds + 1)), task.decoded(source, report)
+        blocks, source = params.numbers, task.decoded(source, report)
+    elif not params.seeds:
+        raise InputError(
+            f"seeds 0 is a pilot; {study_name} at {scale} scale has none: give 1 or more"
+        )
     scaled = {
-        (row.id, block): task.at_scale(row, scale, **options, **({"block": block} if block else {}))
+        (row.id, block): task.at_scale(row, scale, **options, block=block)
         for block in blocks
         for row in (*study.rows, *study.cells)
     }
@@ -96,26 +100,26 @@ def trained_study(name):
 def _jobs(study, scale, scaled, rows, opened, images, params):
     """One Job for each run that the rows need, row by row; in blocks, block by block.
 
-    scaled: {(row id, block): row}; block 0 stands for all seeds of what is not in blocks.
+    scaled: {(row id, block): row}; block None stands for all seeds of what is not in blocks.
     """
     keys = {
         id: config.key(row.recipe, opened[row.recipe.data].manifest["sha256"])
         for id, row in scaled.items()
     }
     long_epochs = params.epochs or tasks.of(rows[0].recipe).own_epochs(scale)
-    in_blocks = (rows[0].id, 0) not in scaled
+    in_blocks = (rows[0].id, None) not in scaled
     # results may share a table if the whole table was made by the same rule
-    about = [keys[row.id, 0] for row in study.rows] if not in_blocks else ["blocks", scale]
+    about = [keys[row.id, None] for row in study.rows] if not in_blocks else ["blocks", scale]
     if in_blocks:
+        about += [] if params.seeds else ["pilot"]
         about.append(next(iter(opened.values())).manifest["held_out"])
     protocol_id = config.sha256([about, long_epochs])[:8]
-    seeds = range(1, params.seeds + 1)  # 0 served to choose the protocols
-    order = [(row, seed) for row in rows for seed in seeds]
+    order = [(row, seed) for row in rows for seed in params.numbers]
     if in_blocks:  # so that what is stopped early has whole blocks
         order.sort(key=lambda pair: pair[1])
     jobs = {}
     for row, seed in order:
-        id = row.id, seed if in_blocks else 0
+        id = row.id, seed if in_blocks else None
         run_id = f"{study.run_as(row)}-{keys[id]}-s{seed}"
         jobs[run_id] = Job(
             study=study.folder,

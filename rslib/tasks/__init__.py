@@ -61,7 +61,15 @@ class Task(task.Task, Protocol):
         """How many training examples a source has."""
 
     @staticmethod
-    def at_scale(row: Row, scale: str, *, epochs: int | None, dataset: str, available: int) -> Row:
+    def at_scale(
+        row: Row,
+        scale: str,
+        *,
+        epochs: int | None,
+        dataset: str,
+        available: int,
+        block: int | None,
+    ) -> Row:
         """The row at a scale, by a rule that was written before any run. Raises InputError."""
 
     @staticmethod

@@ -26,7 +26,7 @@ SESSION = {
 }
 
 
-def result(row="cosine", seed=0, raw=500, ema=600, train=1000, status="complete", **protocol):
+def result(row="cosine", seed=1, raw=500, ema=600, train=1000, status="complete", **protocol):
     counts = {
         "test": {n: {"correct": c, "n": 1000, "bits": ""} for n, c in (("raw", raw), ("ema", ema))},
         "train": {n: {"correct": train, "n": 1000, "bits": ""} for n in ("raw", "ema")},
@@ -145,18 +145,19 @@ def test_json_is_strict(store):
 
 
 def test_only_evidence_is_recorded(store):
+    write(store, result())
     write(store, result(seed=0))
-    write(store, result(seed=1, long_epochs=30))
+    write(store, result(seed=6, long_epochs=30))
     write(store, result(seed=2) | {"scale": "smoke"})
     write(store, result(seed=3) | {"sessions": [SESSION, SESSION | {"dirty": True}]})
     write(store, result(seed=4) | {"sessions": [SESSION, SESSION | {"code": "other"}]})
     write(store, result(seed=5) | {"sessions": [SESSION | {"commit": "later"}, SESSION]})
     lines = []
     assert results.record("table1", store, lines.append) == 2
-    assert [r["seed"] for r in results.recorded("table1")] == [0, 5]
-    assert len(lines) == 6
-    assert "30 epochs" in lines[1] and "smoke" in lines[2] and "not committed" in lines[3]
-    assert "code or device changed" in lines[4]
+    assert [r["seed"] for r in results.recorded("table1")] == [1, 5]
+    assert len(lines) == 7
+    assert "a pilot's" in lines[0] and "smoke" in lines[2] and "not committed" in lines[3]
+    assert "code or device changed" in lines[4] and "30 epochs" in lines[6]
     assert results.record("table1", store, lambda line: None) == 0  # nothing twice
 
 
@@ -193,12 +194,12 @@ def test_a_recorded_result_is_found_before_an_attempt(store):
 
 def test_a_table_has_means_changes_and_counts_over_seeds():
     found = [
-        result("cosine", 0, raw=500),
-        result("cosine", 1, raw=520),
-        result("epochs", 0, raw=490, ema=510),
-        result("epochs", 1, raw=500, ema=530),
-        result("label-smoothing", 0, ema=600),
-        result("label-smoothing", 1, status="diverged"),
+        result("cosine", 1, raw=500),
+        result("cosine", 2, raw=520),
+        result("epochs", 1, raw=490, ema=510),
+        result("epochs", 2, raw=500, ema=530),
+        result("label-smoothing", 1, ema=600),
+        result("label-smoothing", 2, status="diverged"),
     ]
     table = tables.frame(TABLE_1, found)
     raw, average, change = table["raw"], table["average"], table["Δ here"]
@@ -283,7 +284,7 @@ def test_a_table_calls_its_images_what_they_are():
 def test_protocols_are_never_mixed():
     groups = tables.by_protocol([result(), result("epochs"), result(id="p2", train_images=10_000)])
     assert [[r["row"] for r in g] for g in groups] == [["cosine"], ["cosine", "epochs"]]
-    other = result(seed=1) | {"recipe_sha256": "other"}
+    other = result(seed=2) | {"recipe_sha256": "other"}
     with pytest.raises(InputError, match="different recipes"):
         tables.frame(TABLE_1, [result(), other])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from rslib.config import IMAGENET_COUNTS
+from rslib.config import IMAGENET_COUNTS, InputError
 from rslib.data.images import Images
-from rslib.recipes.scales import at_scale
+from rslib.recipes.scales import LOOKED_AT, at_scale
 from rslib.recipes.studies import TRAINED
 from rslib.running import runs, timing
 from rslib.running.params import Params
@@ -50,6 +50,13 @@ def test_blocks_are_planned_one_after_the_other(scale, planned):
     assert len({job.protocol_id for job in plan.jobs}) == 1  # so they share a table
     trained = [set(job.data.train.names) for job in (plan.jobs[0], plan.jobs[6])]
     assert not trained[0] & trained[1]
+
+
+def test_a_pilot_trains_on_the_last_subset_that_was_looked_at(planned):
+    jobs = planned("table2", "laptop", 0).jobs
+    assert {(job.seed, job.row.recipe.data.subset) for job in jobs} == {(0, LOOKED_AT)}
+    with pytest.raises(InputError, match="seeds 0 is a pilot; table1 at laptop scale has none"):
+        planned("table1", "laptop", 0)
 
 
 def test_studies_of_one_experiment_share_their_runs(planned):

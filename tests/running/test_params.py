@@ -13,7 +13,7 @@ from rslib.running.params import Looking, Params, Profiling, from_namespace
         ({"epochs": 1.5}, r"epochs is 1\.5; give a whole number"),
         ({"epochs": "many"}, "epochs is 'many'"),
         ({"epochs": True}, "epochs is True"),
-        ({"seeds": 0}, "seeds is 0"),
+        ({"seeds": -1}, "seeds is -1"),
         ({"scale": "huge"}, "scale is 'huge'; choose from auto, smoke, laptop, gpu, paper"),
         ({"scale": "labtop"}, "did you mean 'laptop'"),
         ({"executor": "ray"}, "executor is 'ray'"),

@@ -9,6 +9,7 @@ from commandline import rslib
 from videos import numbered, write
 
 from rslib.__main__ import main
+from rslib.config import InputError
 from rslib.data.clips import Source
 from rslib.recipes.video_scales import SCALES
 from rslib.running import runs, timing
@@ -51,6 +52,14 @@ def test_block_k_trains_on_subset_k_and_no_run_on_the_pilots(scale, planned):
     assert all(job.row.recipe.data.subset == job.seed for job in plan.jobs)
     assert len({job.protocol_id for job in plan.jobs}) == 1
     assert len({job.run_id for job in plan.jobs}) == 18
+
+
+def test_a_pilot_has_subset_0_and_shares_no_table(planned):
+    pilot, first = planned("laptop", 0), planned("laptop", 1)
+    assert {(job.seed, job.row.recipe.data.subset) for job in pilot.jobs} == {(0, 0)}
+    assert not {job.protocol_id for job in pilot.jobs} & {job.protocol_id for job in first.jobs}
+    with pytest.raises(InputError, match="seeds 0 is a pilot; table6 at paper scale has none"):
+        planned("paper", 0)
 
 
 @pytest.mark.parametrize("scale", SCALES)
