@@ -23,6 +23,7 @@ VERSION = 1  # raised when what is kept, or how it is made, becomes another
 SMALL_FILES = 256 * 2**20  # bytes of files, and
 SMALL_FRAMES = 8 * 2**30  # bytes of their decoded frames, up to which they are kept
 LEAST = 8  # bytes that a frame takes in a file
+LONG = 15_000  # frames, ten minutes at 25 a second: where a video has more, it is sought instead
 AT_ONCE = 250  # frames of a video in memory
 
 
@@ -65,7 +66,10 @@ def mapped(file: Path) -> np.memmap:
 
 
 def is_small(files: Sequence[Path], side: int) -> bool:
-    """Do all frames fit on disk? By the files' sizes, then by what their headers say."""
+    """Are all videos short, and do their frames fit on disk?
+
+    By the files' sizes, then by what their headers say.
+    """
     try:
         if sum(file.stat().st_size for file in files) > SMALL_FILES:
             return False
@@ -77,6 +81,8 @@ def is_small(files: Sequence[Path], side: int) -> bool:
             with opened(file) as video:
                 # a broken header may claim more; and as if all were twice as wide as high
                 count = min(len(video), file.stat().st_size // LEAST)
+                if count > LONG:
+                    return False
                 total += count * 3 * side * 2 * side
         except UnreadableClip:
             continue

@@ -144,8 +144,11 @@ def test_unreadable_clips_of_a_small_set_are_left_out_or_refused(kinetics, monke
     assert opened_at(kinetics).manifest["train"] == 8
 
 
-def test_a_large_set_is_not_decoded_before(kinetics, monkeypatch):
-    monkeypatch.setattr(frames, "SMALL_FRAMES", 100_000)
+@pytest.mark.parametrize(("limit", "most"), [("SMALL_FRAMES", 100_000), ("LONG", 11)])
+def test_a_large_set_or_one_with_hours_in_it_is_not_decoded_before(
+    kinetics, monkeypatch, limit, most
+):
+    monkeypatch.setattr(frames, limit, most)
     said = []
     found = opened_at(kinetics, said.append)
     assert found.train.kept is None and "short_side" not in found.manifest and said == []
