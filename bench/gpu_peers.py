@@ -14,10 +14,11 @@ import pipeline
 import sgd_ema
 import torch
 import train_step
+import video_step
 from gpu_steps import DONE, LEFT, left, write_json
 from measure import compared, interleaved, load, words
 
-from rslib import machine
+from rslib import machine, models
 from rslib.config import Recipe, evolve
 from rslib.data import check
 from rslib.data.augment import RandAugment, batched
@@ -41,6 +42,7 @@ class Sizes:
         self.jpegs, self.workers = (8, 0) if miniature else (128, max(1, machine.cores() - 1))
         self.copies = 4 if miniature else pipeline.COPIES
         self.augmented = 64 if miniature else 1024
+        self.clips = (2, 4, 32) if miniature else (8, 32, 112)  # clips, frames, pixels
 
 
 def main(asked):
@@ -50,7 +52,7 @@ def main(asked):
     name = devices.slug(session["device_name"], asked.device, session["threads"])
     file = asked.out / "bench" / f"{name}.json"
     found = opened(file, session, asked.miniature)
-    benches = [small_step, large_step, sgd_and_average, augmentation, from_jpegs]
+    benches = [small_step, large_step, sgd_and_average, augmentation, from_jpegs, clip_step]
     if not asked.miniature:
         benches += [small_compiled]
     for bench in benches:
@@ -197,3 +199,32 @@ def from_jpegs(device, sizes):
     decoder = "" if check.fast_decoder() else ", decoded by Pillow"
     found[f"from JPEG files{decoder}"] = found.pop("from JPEG files")
     return [row(what, found, f"from JPEG files{decoder}", "synthetic", "≥ 0.9")]
+
+
+def clip_step(device, sizes):
+    """Training steps of 3D ResNet-50, and of the last row of Table 6, in float32 and bfloat16.
+
+    The peer is the same network in the default memory format, with torch's SGD and average.
+    """
+    count, frames, side = sizes.clips
+    shown = torch.randint(0, 256, (count, 3, frames, side, side), dtype=torch.uint8)
+    batch = shown.to(device), torch.randint(0, video_step.CLASSES, (count,), device=device)
+    found, peer, before = [], "plain network", torch.backends.cudnn.allow_tf32
+    for name, id in (("3D ResNet-50", "baseline"), ("3D ResNet-50 with SE and -D", "resnet-d")):
+        model = video_step.TABLE_6.row(id).recipe.model
+        changes = {"model.se_ratio": model.se_ratio, "model.resnet_d": model.resnet_d}
+        recipe = evolve(video_step.RECIPE, changes)
+        for precision in ("fp32", "bf16"):
+            half = precision == "bf16"
+            torch.backends.cudnn.allow_tf32 = half  # else float32 is none in convolutions
+            plain = models.build(recipe, video_step.CLASSES)
+            sides = {
+                "rslib": video_step.our_step(batch, recipe, half),
+                peer: video_step.peer_step(plain, batch, half=half),
+            }
+            seconds = timed(device, sizes, sides, max(1, sizes.steps // 4))
+            what = f"training step of {name}, {precision}"
+            about = f"{count} clips of {frames} frames, {side} px"
+            found.append(row(f"{what}, {about}", seconds, "rslib", peer))
+    torch.backends.cudnn.allow_tf32 = before
+    return found

@@ -42,34 +42,38 @@ def stepping(
     average: Callable[[], object],
     batch: tuple[torch.Tensor, torch.Tensor],
     layout: torch.memory_format,
+    half: bool,
 ) -> Callable[[], None]:
     clips, labels = batch
     smoothing = RECIPE.regularization.label_smoothing
 
     def step():
         optimizer.zero_grad()
-        pixels = (clips / 255).contiguous(memory_format=layout)
-        cross_entropy(model(pixels), labels, label_smoothing=smoothing).backward()
+        with torch.autocast(clips.device.type, torch.bfloat16, enabled=half):
+            pixels = (clips / 255).contiguous(memory_format=layout)
+            loss = cross_entropy(model(pixels).float(), labels, label_smoothing=smoothing)
+        loss.backward()
         optimizer.step()
         average()
 
     return step
 
 
-def our_step(batch):
-    model = models.build(RECIPE, CLASSES).to(memory_format=CHANNELS_LAST).train()
+def our_step(batch, recipe=RECIPE, half=False):
+    model = models.build(recipe, CLASSES)
+    model = model.to(device=batch[0].device, memory_format=CHANNELS_LAST).train()
     ema = Ema(model)
-    optimizer = optim.optimizer(model, RECIPE.optim)
-    return stepping(model, optimizer, partial(ema.update, 1000), batch, CHANNELS_LAST)
+    optimizer = optim.optimizer(model, recipe.optim)
+    return stepping(model, optimizer, partial(ema.update, 1000), batch, CHANNELS_LAST, half)
 
 
-def peer_step(model, batch, layout=PLAIN):
-    model = model.to(memory_format=layout).train()
+def peer_step(model, batch, layout=PLAIN, half=False):
+    model = model.to(device=batch[0].device, memory_format=layout).train()
     ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9999), use_buffers=True)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=1e-3, momentum=0.9, nesterov=True, weight_decay=4e-5
     )
-    return stepping(model, optimizer, partial(ema.update_parameters, model), batch, layout)
+    return stepping(model, optimizer, partial(ema.update_parameters, model), batch, layout, half)
 
 
 def training_flops(build):

@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from rslib import paths
 from rslib.recipes import pareto
@@ -15,6 +16,7 @@ sys.path.append(str(paths.ROOT / "bench"))
 
 import gpu
 import gpu_evidence
+import gpu_peers
 import gpu_steps
 
 
@@ -68,3 +70,15 @@ def test_the_archive_stays_small(tmp_path, monkeypatch):
 def test_shares_are_those_of_nine_minutes():
     five = [gpu.SHARES[name] for name in ("right", "works", "headline", "peers", "evidence")]
     assert five == [45, 20, 150, 60, 240] and sum(five) + 540 * gpu.RESERVE < 540
+
+
+@pytest.mark.long
+def test_steps_of_clips_are_timed_in_both_precisions():
+    found = gpu_peers.clip_step(torch.device("cpu"), gpu_peers.Sizes(miniature=True))
+    assert [row["what"].split(", ")[:2] for row in found] == [
+        [f"training step of {name}", precision]
+        for name in ("3D ResNet-50", "3D ResNet-50 with SE and -D")
+        for precision in ("fp32", "bf16")
+    ]
+    assert all(row["what"].endswith("2 clips of 4 frames, 32 px") for row in found)
+    assert all(min(row["wall"]["seconds"]) > 0 for row in found)
