@@ -4,7 +4,9 @@ It is that of `rslib.recipes.scales` wherever it can be: narrower and shallower 
 strengths of regularization, warm-up, and weight decay by its exposure. What clips need besides:
 
 - Clips: fewer frames, farther apart, so that they still see half of an embedded clip or more.
-- Resolution: training and testing keep their ratio of 224 : 256; sides are rounded.
+- Resolution: training and testing keep their ratio of 224 : 256, rounded, where the last stage's
+  maps keep their size too. At 32 pixels they have one pixel, and would have four at 37: there,
+  testing has the resolution of training.
 - Epochs: short and long schedule keep the paper's 200 : 350.
 - Scale jittering: a crop of 8 % of the area, the paper's smallest, can cut away all that moves. So
   0.08 becomes 0.4, and any other area keeps its place between that and 1, in logarithms: the
@@ -18,13 +20,13 @@ take ten minutes at most on one thread of a slow CPU.
 """
 
 from dataclasses import dataclass, replace
-from math import log
+from math import ceil, log
 
 from rslib.config import InputError, Recipe, evolve, suggest
 from rslib.recipes import Row, scales
 from rslib.recipes.scales import NAMES, PAPER_EPOCHS, Scale, counts, network, optimizer, schedule
 
-PAPER_SIDE = 224  # pixels
+PAPER_SIDE, PAPER_TEST_SIDE = 224, 256  # pixels
 PAPER_CROP = 0.08  # smallest share of the area
 
 
@@ -40,8 +42,7 @@ class ClipScale(Scale):
 
 def _of_clips(scale: str, **own) -> ClipScale:
     """The scale of images of that name with what clips have of their own."""
-    of_images = {**vars(scales.SCALES[scale]), "split": "blocks", "crop_area": 0.4}
-    return ClipScale(**of_images | own)
+    return ClipScale(**vars(scales.SCALES[scale]) | {"split": "blocks", "crop_area": 0.4} | own)
 
 
 SCALES = {
@@ -122,14 +123,19 @@ def crop_area(area: float, least: float) -> float:
     return round(area ** (log(least) / log(PAPER_CROP)), 2)
 
 
+def test_resolution(side: int, stride: int) -> int:
+    """Of tests, where training has `side` pixels and the last stage one for `stride` of them."""
+    larger = round(side * PAPER_TEST_SIDE / PAPER_SIDE)
+    return larger if ceil(larger / stride) == ceil(side / stride) else side
+
+
 def _reduced(recipe: Recipe, size: ClipScale, long_epochs: int) -> dict:
-    smaller = size.resolution / PAPER_SIDE
     steps = size.train_images // size.batch_size * long_epochs
     return {
         **network(recipe.model, size),
         **optimizer(recipe.optim, size, steps),
-        "data.resolution": round(recipe.data.resolution * smaller),
-        "data.test_resolution": round(recipe.data.test_resolution * smaller),
+        "data.resolution": size.resolution,
+        "data.test_resolution": test_resolution(size.resolution, 8 * size.stem_stride),
         "data.frames": size.frames,
         "data.frame_stride": size.frame_stride,
         "data.test_clips": size.test_clips,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+import torch
 from networks import on_meta
 
 from rslib import models, paths
@@ -90,13 +91,25 @@ def test_reduced_scales_follow_the_written_rule(scale):
     areas = (rows["baseline"].data.crop_area, rows["scale-jittering"].data.crop_area)
     assert areas == (0.77, 0.4)
     data = rows["baseline"].data
-    assert data.test_resolution / data.resolution == pytest.approx(256 / 224, rel=0.02)
     span = (data.frames - 1) * data.frame_stride
     assert 25 <= span < 64  # an embedded clip has 64 frames
     held = rows["resnet-d"].regularization
     assert held == ROWS["resnet-d"].recipe.regularization
     for size in (data.train_images, data.minival_images, data.test_images):
         assert size % 8 == 0  # of eight classes
+
+
+@pytest.mark.parametrize(
+    ("scale", "sides", "pixels"),
+    [("laptop", (32, 32), (1, 1)), ("gpu", (112, 128), (4, 4)), ("paper", (224, 256), (7, 8))],
+)
+def test_testing_is_larger_only_where_the_last_stage_sees_as_many_pixels(scale, sides, pixels):
+    recipe = at_scale(ROWS["baseline"], scale, block=1).recipe
+    assert (recipe.data.resolution, recipe.data.test_resolution) == sides
+    with torch.device("meta"):
+        network = models.build(recipe, 8).eval()
+        maps = [network.features(torch.empty(1, 3, 8, side, side))["c5"] for side in sides]
+    assert tuple(found.shape[-1] for found in maps) == pixels
 
 
 @pytest.mark.parametrize("scale", ["laptop", "gpu"])
