@@ -170,8 +170,8 @@ print("100 random crops of the still clip: in each, all frames are equal")
 #
 # Two primary claims are tested; the third is a claim of no effect, judged by its 90 % interval. The
 # methods mix longer training, less weight decay and regularization, so no interaction is claimed. The
-# laptop scale is a proposal until a pilot on subset 0 fixes it; then the claims are registered in
-# [The experiment in blocks](../book/blocks.md), and runs on subsets 1 to 6 follow.
+# claims were registered in [The experiment in blocks](../book/blocks.md), with the pilot's numbers, before
+# the first run on subsets 1 to 6.
 
 # %% tags=["remove-input", "words"]
 claims.sums(TABLE_6)
