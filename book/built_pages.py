@@ -3,6 +3,7 @@
 A Sphinx extension. Pages go without the theme's icon script, 1.4 MB, because its style sheet draws
 the same icons from a font. Two lists lose markup that misleads screen readers. Each page says when
 its sources last changed, under which licence it is, and has a notebook's .py beside its .ipynb.
+Where the book has an address on GitHub, pages link to it and notebooks can be opened in Colab.
 """
 
 import re
@@ -13,6 +14,9 @@ from pathlib import Path
 SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*fontawesome\.js[^>]*>(?:</script>)?")
 # a signature's parameters, a line each: a list of definitions that defines no term
 PARAMETERS = re.compile(r"<dl>\n((?:<dd><em class=\"sig-param\">.*</dd>\n)+)</dl>")
+
+
+COLAB = "https://colab.research.google.com"
 
 
 def mended(text):
@@ -80,7 +84,15 @@ def last_change(files, folder):
     return done.stdout.strip()
 
 
+def offer_launch(app, config):
+    """The theme fails on buttons without an address, so they cannot stay in _config.yml."""
+    options = config.html_theme_options
+    if options.get("repository_url", "").startswith("https://github.com/"):
+        options.update(launch_buttons={"colab_url": COLAB}, use_repository_button=True)
+
+
 def setup(app):
+    app.connect("config-inited", offer_launch)
     app.connect("html-page-context", say_more, priority=900)  # after the theme's own
     app.connect("build-finished", change_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

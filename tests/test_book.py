@@ -1,10 +1,13 @@
 """The book's files agree with each other. Building it has an environment of its own."""
 
 import ast
+import copy
 import importlib
 import re
+import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -203,6 +206,48 @@ def test_built_pages_lose_what_misleads_and_nothing_else(monkeypatch):
     lines = f'<span class="sig-lines">\n<span class="sig-line">{parameter}</span>\n</span>'
     assert mended(page) == f"({lines}\n)<dl>\n<dd>kept</dd>\n</dl>"
     assert "role" not in mended('<div role="list" class="citation-list">')
+
+
+def offered(monkeypatch, address):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    options = {"repository_url": address}
+    offer = importlib.import_module("built_pages").offer_launch
+    offer(None, SimpleNamespace(html_theme_options=options))
+    return options.keys() - {"repository_url"}
+
+
+def test_buttons_of_a_public_address_wait_for_one_that_colab_can_open(monkeypatch):
+    buttons = {"launch_buttons", "use_repository_button"}
+    assert offered(monkeypatch, "https://github.com/someone/book") == buttons
+    assert not offered(monkeypatch, "")
+    assert not offered(monkeypatch, "https://gitlab.com/someone/book")
+
+
+JUPYTER_BOOK = ROOT / ".venv-book/bin/jupyter-book"
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not JUPYTER_BOOK.exists(), reason="needs .venv-book; run `make book` first")
+def test_with_a_public_address_notebooks_open_in_colab(tmp_path):
+    """A book of one page and one notebook, with this book's settings and a dummy address."""
+    config = copy.deepcopy(CONFIG)
+    config["repository"]["url"] = "https://github.com/someone/book"
+    (tmp_path / "_config.yml").write_text(yaml.safe_dump(config))
+    chapters = [{"file": "notebooks/figure2"}]
+    toc = {"format": "jb-book", "root": "book/intro", "chapters": chapters}
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
+    for folder in ("book", "notebooks", "rslib"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "book/intro.md").write_text("# Front page\n")
+    subprocess.run([JUPYTER_BOOK, "build", "."], cwd=tmp_path, check=True, capture_output=True)
+    html = tmp_path / "_build/html"
+    page = (html / "notebooks/figure2.html").read_text()
+    colab = (
+        "https://colab.research.google.com/github/someone/book/blob/main/notebooks/figure2.ipynb"
+    )
+    links = (colab, "https://github.com/someone/book", "../_sources/notebooks/figure2.py")
+    assert [link for link in links if f'href="{link}"' not in page] == []
+    assert "colab" not in (html / "book/intro.html").read_text()
 
 
 FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</a>'
