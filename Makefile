@@ -6,12 +6,13 @@ MINUTES ?= 9
 DEVICE ?= cuda
 OUT ?= runs/gpu
 DATA ?=
+NOTEBOOKS ?= notebooks
 
 .PHONY: help table1 test test-long gpu commit-file render book book-test lock
 
 help:
 	@echo "make table1   train all rows of Table 1 for 30 epochs on the embedded images (minutes)"
-	@echo "make test     every check that CI runs"
+	@echo "make test     every check that CI runs; with NOTEBOOKS=notebooks/table1.ipynb of one notebook"
 	@echo "make test-long  the checks that take minutes, and \`make gpu\` in miniature on the CPU"
 	@echo "make gpu      what a GPU has to show, in MINUTES=9; with PYTHON=python3 needs no .venv"
 	@echo "make commit-file   name the commit for a copy of the working tree without .git"
@@ -35,14 +36,15 @@ table1: .venv/.installed
 	@$(BIN)/python -m rslib run table1 --scale laptop --epochs 30 --runs-dir "$(RUNS)"
 	@echo "the executed notebook: $(RUNS)/table1.ipynb"
 
+NBVAL = CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-current-env \
+  --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 300 -p no:cacheprovider --nbval
+
 test: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2 -m "not long"
-	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest --nbval notebooks -n 2 --dist loadfile \
-	  --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
-	  --nbval-cell-timeout 300 -p no:cacheprovider
+	$(if $(strip $(NOTEBOOKS)),$(NBVAL) $(NOTEBOOKS))
 
 # GPU tests are skipped above; here they run on the CPU, in the first step of `make gpu`.
 test-long: .venv/.installed
