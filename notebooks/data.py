@@ -141,7 +141,7 @@ for archive, md5 in ARCHIVE_META.values():
 # | half files, pages of HTML, Git LFS pointers, more pixels than Pillow's limit, grey images of more than 16 bits (convert them to 8) | unreadable: left out; refused if they are more than one in a thousand |
 # | class names in two forms of Unicode | one class; refused if both are in one part |
 # | classes in one part only, or without an image | refused |
-# | a class with less than an even share for minival | gives half of its images, rounded down |
+# | a class with less than an even share for {term}`minival` | gives half of its images, rounded down |
 # | the same image in the training and test images | reported, and kept |
 # | tars: members of the suffixes above, `.cls`, `.txt`; folders and `./` before names | read |
 # | tars: `._*`, hidden and other members; labels without an image | skipped |
@@ -341,7 +341,7 @@ _ = sheets.sheet(rows(PLACE, photos[2]))
 # This table shows the effect of the magnitude: by how much each operation changes a value of 0 … 255, as the
 # mean over all pixels of the eight photographs.
 
-# %%
+# %% mystnb={"figure": {"caption": "By how much each operation changes a value of 0 … 255 at four magnitudes: means over all pixels of eight photographs.", "caption_before": true, "classes": "table", "name": "table-changes"}}
 changes = {
     name: {
         f"M = {magnitude}": np.mean(
@@ -435,6 +435,24 @@ display(pd.DataFrame(seen).T)
 #
 # 1. Two operations are drawn, with replacement. How often do both leave a photograph unchanged at M = 10, and at
 #    M = 20?
+#
+# :::{dropdown} Solution
+# At M = 10 only Solarize changes nothing, so (1/16)² = 1 image in 256. At M = 20 Posterize changes nothing either,
+# so (2/16)² = 1 in 64.
+# :::
+#
 # 2. Which operations would not change the label of a digit, a traffic sign, an X-ray?
+#
+# :::{dropdown} Solution
+# Digit: those that replace or strengthen values. Rotate goes to 60 degrees at M = 20, and makes a 6 nearly a 9.
+# Traffic sign: Brightness, Contrast, Sharpness, and small shifts; its colours and the direction of an arrow have a
+# meaning. X-ray: small shifts, shears and rotations; its brightness is the measurement itself.
+# :::
+#
 # 3. `OPERATIONS["Solarize"](pixels, 15, wrap=True)` is the authors' code at M = 15. What does it do at M = 10 and
 #    at M = 20?
+#
+# :::{dropdown} Solution
+# It inverts the whole image: the thresholds 256 and 512 wrap around to 0. At M = 15 the threshold 384 becomes 128,
+# so the brighter half of all values is inverted.
+# :::

@@ -87,7 +87,7 @@ for results in judged:
 # %% [markdown]
 # The rules were registered before the first run of the grid:
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The four claims of Figure 2, each with the statistic that decides it.", "caption_before": true, "classes": "table"}}
 power_law.rules(FIGURE_2)
 
 # %% [markdown]

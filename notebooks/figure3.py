@@ -108,9 +108,9 @@ Code(
 )
 
 # %% [markdown]
-# Each claim is a sum of the rows' top-1 with these weights, registered before the first run:
+# Each claim is a {term}`contrast`, a sum of the rows' top-1 with these weights, registered before the first run:
 
-# %% tags=["remove-input", "words"]
+# %% tags=["remove-input", "words"] mystnb={"figure": {"caption": "The claims of Figure 3 as weighted sums of the rows' top-1.", "caption_before": true, "classes": "table"}}
 claims.sums(FIGURE_3)
 
 # %% [markdown]

@@ -65,12 +65,12 @@ Markdown(
 # %% [markdown]
 # Two things differ from the ResNet of 2015 {cite:p}`he2016resnet`:
 #
-# - **ResNet-D**. Convolutions of 3×3 replace the 7×7 convolution and the max-pool of the stem, and a
+# - **ResNet-D** {cite:p}`he2019bag`. Convolutions of 3×3 replace the 7×7 convolution and the max-pool of the stem, and a
 #   shortcut that halves the image takes the mean of four pixels where the original skips three of them.
 #   The paper says that the stride of the max-pool moves to the next block. In the authors' code it is in
 #   a fourth convolution of the stem, and so it is here: see
 #   [C5](../book/deviations.md#c5-max-pool-of-the-stem).
-# - **Squeeze-and-Excitation** (SE) at the end of each branch: two small layers compute a factor for each
+# - **Squeeze-and-Excitation** (SE) {cite:p}`hu2018squeeze` at the end of each branch: two small layers compute a factor for each
 #   channel from the means of all channels. The number after SE is the width of the layer between.
 #
 # Both in code:
@@ -89,7 +89,7 @@ Code(
 # three convolutions in each block, the first convolution, and the classifier, which is how the depths
 # up to 200 got their names.
 
-# %%
+# %% mystnb={"figure": {"caption": "Table 11: the number of blocks in each stage, and the layers that they make.", "caption_before": true, "classes": "table"}}
 architecture.layouts(tables["Table 11"])
 
 # %% tags=["remove-input"]
@@ -102,10 +102,10 @@ Markdown(architecture.misnamed(tables["Table 11"]))
 # ## Table 8: one recipe, three strengths
 #
 # All eleven networks share one recipe. Three strengths grow with depth or resolution: RandAugment's
-# magnitude (of two operations an image), the rate of stochastic depth, and the rate of dropout before
-# the classifier. *Here* is what the recipes of this book hold.
+# magnitude {cite:p}`cubuk2020randaugment` (of two operations per image), the rate of stochastic depth
+# {cite:p}`huang2016deep`, and the rate of dropout {cite:p}`srivastava2014dropout` before the classifier. *Here* is what the recipes of this book hold.
 
-# %%
+# %% mystnb={"figure": {"caption": "Table 8: the strengths of regularization for ResNet-RS, in the paper and in this book's recipes.", "caption_before": true, "classes": "table"}}
 cells.frame(tables["Table 8"], architecture.HEADS)
 
 # %% [markdown]
@@ -139,23 +139,23 @@ pd.DataFrame(
 # %% tags=["scroll-output"]
 recorded = collect.profiled(pareto.TABLE_7, asked)
 
-# %%
+# %% mystnb={"figure": {"caption": "Days of training for 350 epochs on ImageNet, estimated from the time of one training step; reading images and evaluating not counted.", "caption_before": true, "classes": "table", "name": "table-days"}}
 speed.training_days(recorded)
 
 # %% [markdown]
 # ## Table 10: against ResNet and EfficientNet
 #
 # *Here* are the recipes behind other pages: the first and the last row of [Table 1](table1.ipynb), and
-# EfficientNet-B0 of [Figure 5](figure5.ipynb).
+# EfficientNet-B0 {cite:p}`tan2019efficientnet` of [Figure 5](figure5.ipynb).
 
-# %%
+# %% mystnb={"figure": {"caption": "Table 10: the settings of ResNet, ResNet-RS and EfficientNet, in the paper and in this book's recipes.", "caption_before": true, "classes": "table"}}
 cells.frame(tables["Table 10"], architecture.HEADS)
 
 # %% [markdown]
 # The table's other six rows are check marks. They are missing in the text of the paper that its numbers
 # were taken from, so they are not compared. By the recipes they are:
 
-# %%
+# %% mystnb={"figure": {"caption": "The training methods of Table 10 that its check marks name, by this book's recipes.", "caption_before": true, "classes": "table"}}
 architecture.marks()
 
 # %% [markdown]
@@ -165,7 +165,7 @@ architecture.marks()
 # 3](figure3.ipynb) compares three of its networks. It does not follow Table 8. Dropout depends on the
 # width alone (Table 12):
 
-# %%
+# %% mystnb={"figure": {"caption": "Table 12: dropout by width in the scaling study, in the paper and in this book's recipes.", "caption_before": true, "classes": "table"}}
 cells.frame(tables["Table 12"], architecture.HEADS).transpose()
 
 # %% [markdown]
@@ -183,7 +183,7 @@ Code(
 # depth. FLOPs of one image go from the shallowest network at the smallest resolution to the deepest at
 # the largest.
 
-# %%
+# %% mystnb={"figure": {"caption": "Appendix E by width (rows): RandAugment's magnitude and the rate of stochastic depth at each resolution, and the range of FLOPs of one image over all depths.", "caption_before": true, "classes": "table"}}
 ends = [(f(scaling.DEPTHS), f(scaling.RESOLUTIONS)) for f in (min, max)]
 flops = {
     width: [stages.flops_by_blocks(scaling.appendix_e(depth, width, px)) for depth, px in ends]

@@ -16,10 +16,11 @@
 # %% [markdown]
 # # Table 1: what each training method adds
 #
-# The paper's claim (§5.1, Table 1): ten changes, made one after the other, take a ResNet-200 from
-# 79.0 to 83.4 % top-1 on ImageNet, and three quarters of the gain come before the architecture is
+# The paper's claim (§5.1, Table 1): ten changes, made one after the other, take a ResNet-200
+# {cite:p}`he2016resnet` from 79.0 to 83.4 % top-1 on ImageNet {cite:p}`russakovsky2015imagenet`, and three quarters of the gain come before the architecture is
 # changed. Two steps lose accuracy on the way, because the methods interact: longer training overfits
-# until regularization is added (−0.5), and dropout hurts until weight decay is lowered (−0.3).
+# until regularization is added (−0.5), and dropout {cite:p}`srivastava2014dropout` hurts until weight
+# decay is lowered (−0.3).
 
 # %% tags=["parameters", "hide-input"]
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
@@ -105,10 +106,10 @@ for results in in_blocks_runs:
 #
 # Each row keeps everything of the row above it; Δ is what the row changes, in points of top-1. The
 # paper's numbers are means of two runs on ImageNet. Ours are means of three to five seeds on 1,000
-# training images, with the 95 % interval over seeds: a reduced scale can test the sign of Δ, not its
-# size. These rows are the first experiment, with one training subset for each data set.
+# training images, with the 95 % interval over seeds ({numref}`table-rows`): a reduced scale can test the
+# sign of Δ, not its size. These rows are the first experiment, with one training subset for each data set.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The eleven rows of Table 1, each with everything of the row above it. Top-1 of the paper in per cent, and what each row changes (Δ, in points): in the paper, means of two runs on ImageNet; here, means of three to five seeds on 1,000 images, with the 95 % interval over seeds.", "caption_before": true, "classes": "table", "name": "table-rows"}}
 tables.beside(TABLE_1, groups, asked.rows)
 
 # %% tags=["remove-input"]
@@ -128,7 +129,7 @@ Markdown(tables.provenance(TABLE_1, evidence))
 #   less (Appendix E).
 # - **There is more or less to gain.** What a network gets right on training images and wrong on test
 #   images is all that regularization can win back. That gap is several times as large on CIFAR-10 as
-#   on Fashion-MNIST (the regime gates in the details), so the same regularization can pay on the one
+#   on Fashion-MNIST (the {term}`regime gates <regime gate>` in the details), so the same regularization can pay on the one
 #   and cost accuracy on the other.
 # - **Other parts are weaker.** Weight decay acts a twentieth as much, crops keep at least half of the
 #   image rather than a twelfth, and RandAugment has magnitude 10 instead of 15. Lowering a weight
@@ -141,25 +142,25 @@ Markdown(tables.provenance(TABLE_1, evidence))
 # ## The ideas
 #
 # **Schedule.** In step $t$ of $T$ the learning rate is $\eta_t = \tfrac{\eta}{2}(1 + \cos \pi t / T)$,
-# after a linear warm-up; the baseline instead divides by ten at 30, 60 and 80 of its 90 epochs.
+# {cite:p}`loshchilov2017sgdr`, after a linear warm-up {cite:p}`goyal2017accurate`; the baseline instead divides by ten at 30, 60 and 80 of its 90 epochs.
 #
-# **Average of the weights.** Beside the weights $\theta_t$ an average is kept,
+# **Average of the weights.** Beside the weights $\theta_t$ an average is kept {cite:p}`polyak1992acceleration`,
 # $\bar\theta_t = d_t \bar\theta_{t-1} + (1 - d_t)\,\theta_t$ with
 # $d_t = \min(0.9999,\ \tfrac{1 + t}{10 + t})$; it is evaluated in the end.
 #
-# **Label smoothing.** The target is $1 - \varepsilon$ for the right class, plus $\varepsilon / K$ for
+# **Label smoothing** {cite:p}`szegedy2016rethinking`. The target is $1 - \varepsilon$ for the right class, plus $\varepsilon / K$ for
 # each of all $K$ classes, $\varepsilon = 0.1$.
 #
-# **Stochastic depth.** A block's branch $F$ is dropped with probability $p$, else scaled up:
+# **Stochastic depth** {cite:p}`huang2016deep`. A block's branch $F$ is dropped with probability $p$, else scaled up:
 # $y = x + \tfrac{b}{1 - p} F(x)$, $b \sim \mathrm{Bernoulli}(1 - p)$. In stage $i = 2 \dots 5$,
 # $p = r\, i / 5$.
 #
 # **Weight decay** pulls every weight towards zero by $\lambda \eta_t \theta$ a step, over a run by
-# about $\lambda \sum_t \eta_t$, its *exposure*. The paper's long schedule has 8.6 at the higher weight
+# about $\lambda \sum_t \eta_t$, its {term}`exposure`. The paper's long schedule has 8.6 at the higher weight
 # decay; under that a small network learns little, so reduced scales have 0.4 there, and keep the
 # paper's ratio of 2.5 between the higher and the lower weight decay.
 #
-# **Squeeze-and-Excitation** multiplies each channel by
+# **Squeeze-and-Excitation** {cite:p}`hu2018squeeze` multiplies each channel by
 # $s = \sigma(W_2\, \mathrm{relu}(W_1 \bar z))$, where $\bar z$ are the means of all channels.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Code: the learning rate", "code_prompt_hide": "Code: the learning rate"}
@@ -213,7 +214,8 @@ print(f"formula {1 - lacking:.6f}")
 
 # %% [markdown]
 # One class makes the blocks of all rows: SE and ResNet-D are arguments of it. The order at the end of
-# a branch matters: last BN, SE, stochastic depth, addition. ResNet-D changes the stem, three 3×3
+# a branch matters: last BN, SE, stochastic depth, addition. ResNet-D
+# {cite:p}`he2019bag` changes the stem, three 3×3
 # convolutions instead of one 7×7, and the shortcut of a stage's first block, which averages four
 # pixels where the original takes one and skips three. Squeeze-and-Excitation is two 1×1 convolutions
 # on the mean over all pixels; the paper's ratio of 0.25 makes the first as narrow as the block itself.
@@ -252,7 +254,7 @@ for name, stage in maps.items():
     print(name, tuple(stage.shape[1:]), f"dropped at {rate:.2f}")
 
 # %% [markdown]
-# **RandAugment.** Each training image goes through two of sixteen operations, drawn for every image
+# **RandAugment** {cite:p}`cubuk2020randaugment`. Each training image goes through two of sixteen operations, drawn for every image
 # and epoch.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The sixteen operations on one image", "code_prompt_hide": "The sixteen operations on one image", "figure": {"caption": "The sixteen operations of RandAugment on one image, and a random pair of them.\n\nEach has magnitude 10, that of the reduced scales (the paper's row has 15). The image has 28 pixels and is shown at 32; lengths in pixels are scaled from the paper's 256. Contrast and Brightness turn a bright image white. On grey images Color does nothing, and Solarize has nothing left to invert at magnitudes from 10 on (in the authors' code its threshold wraps around instead).", "name": "figure-operations"}, "image": {"alt": "Eighteen small pictures of one grey garment: the original, then one for each operation of RandAugment, such as rotated, sheared, shifted, inverted, posterized, or with a grey square cut out; the last is a random pair of operations.", "classes": "dark-light"}}
@@ -270,8 +272,8 @@ _ = sheets.sheet([shown[start : start + 6] for start in range(0, len(shown), 6)]
 # %% [markdown]
 # ## Details of the first experiment
 #
-# It trained all eleven rows on one training subset of each data set: the embedded Fashion-MNIST, and
-# CIFAR-10 {cite:p}`krizhevsky2009learning` re-encoded as JPEG files of quality 75. Nothing varies the
+# It trained all eleven rows on one training subset of each data set: the embedded Fashion-MNIST
+# {cite:p}`xiao2017fashion`, and CIFAR-10 {cite:p}`krizhevsky2009learning` re-encoded as JPEG files of quality 75. Nothing varies the
 # 1,000 training images, so its verdicts hold for these. The rows are data, in
 # `rslib/recipes/additive.py`; one written rule in `rslib/recipes/scales.py` reduces them.
 
@@ -311,13 +313,13 @@ display(
 # %% [markdown]
 # ### Its claims
 #
-# What the paper says of its table was registered as fourteen sums over rows, with their signs and
+# What the paper says of its table was registered as fourteen {term}`contrasts <contrast>`, sums over rows, with their signs and
 # numbers of runs, before the first run began (`CLAIMS` in `rslib/recipes/additive.py`). Two rows were
 # added, because no interaction can be tested without them: 90 epochs with all regularization, and 350
 # epochs with the lower weight decay and none.
 #
 # A claim has a direction only if three tests distinguish it from zero: over other seeds, with the
-# deviation pooled over all rows and p corrected for all fourteen claims; over other seeds again, by the
+# deviation pooled over all rows and p corrected for all fourteen claims ({term}`Holm's correction`); over other seeds again, by the
 # scatter of its own rows; over other test images. The intervals are for one claim alone, so all of them
 # may exclude zero where the corrected verdict is "inconclusive". Claims about overfitting are judged
 # only where the network can memorize its training images. A question mark stands where two runs per row,
@@ -342,7 +344,7 @@ for results in evidence:
 for results in evidence:
     display(Markdown(claims.afterwards(TABLE_1, results)))
 
-# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Accuracy over the epochs", "code_prompt_hide": "Accuracy over the epochs", "figure": {"caption": "Top-1 on training images without augmentation and on minival, of the raw weights and of their average. Lines are means over the seeds, and bands go from the lowest to the highest. Overfitting in the paper's sense would be a minival curve that falls while the training curve nears the top.", "name": "figure-epochs"}, "image": {"alt": "Curves of training and minival top-1 over the epochs for 90 and 350 epochs, each without and with all regularization, a line of panels for each data set. Without regularization training accuracy climbs to nearly 100 percent, far above minival; with it the two stay closer together."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Accuracy over the epochs", "code_prompt_hide": "Accuracy over the epochs", "figure": {"caption": "Top-1 on training images without augmentation and on {term}`minival`, of the raw weights and of their average. Lines are means over the seeds, and bands go from the lowest to the highest. Overfitting in the paper's sense would be a minival curve that falls while the training curve nears the top.", "name": "figure-epochs"}, "image": {"alt": "Curves of training and minival top-1 over the epochs for 90 and 350 epochs, each without and with all regularization, a line of panels for each data set. Without regularization training accuracy climbs to nearly 100 percent, far above minival; with it the two stay closer together."}}
 titles = {
     "cosine": "90 epochs",
     "epochs": "350 epochs",
@@ -386,6 +388,12 @@ _ = plot.curves(TABLE_1, evidence, titles)
 # :::
 #
 # 2. Train `-p rows dropout,weight-decay` on images of your own. Does the lower weight decay help?
+#
+# :::{dropdown} Solution
+# It should, if your network overfits with all regularization. On the two recorded data sets the gain is
+# below a point and undecided. So take several seeds, and look at the interval, not at one run.
+# :::
+#
 # 3. The paper's smallest steps are 0.2 points. From the intervals above, how many seeds would
 #    distinguish such a step from zero?
 #
@@ -397,5 +405,19 @@ _ = plot.curves(TABLE_1, evidence, titles)
 #
 # 4. Change `LONG_EXPOSURE` in `rslib/recipes/scales.py` to the paper's 8.6 and train
 #    `-p rows epochs`. What becomes of the regime gate?
+#
+# :::{dropdown} Solution
+# Weight decay then multiplies a weight by exp(−8.6) = 0.0002 over the run, in place of exp(−0.4) = 0.67.
+# The network no longer memorizes its training images, so the gate is not reached, and no claim about
+# overfitting is judged.
+# :::
+#
 # 5. Halve all strengths of the regularization in `rslib/recipes/additive.py` and train
 #    `-p rows epochs,dropout`. Does regularization help now?
+#
+# :::{dropdown} Solution
+# No run of it is recorded. At full strength all regularization together gains points on CIFAR-10 and
+# loses some on Fashion-MNIST ([scorecard](../book/scorecard.md)). If it is too strong for a small
+# network, half of it loses less on Fashion-MNIST. Such runs have another recipe, so no claim is judged by
+# them.
+# :::

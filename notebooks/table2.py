@@ -60,7 +60,7 @@ Markdown(in_blocks.answer(TABLE_2, groups, CAVEAT))
 # %% [markdown]
 # ## What was measured
 
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "Top-1 over the exposure to weight decay. Thin lines are blocks, and thick lines join the means.", "name": "figure-exposure"}, "image": {"alt": "Top-1 over the exposure to weight decay for networks without and with all regularization, one thin line for each block and a thick one through the means."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Top-1 over the {term}`exposure` to weight decay. Thin lines are blocks, and thick lines join the means.", "name": "figure-exposure"}, "image": {"alt": "Top-1 over the exposure to weight decay for networks without and with all regularization, one thin line for each block and a thick one through the means."}}
 SERIES = {
     name: {0.16: f"{id}-low-decay", 0.4: id, 1.0: f"{id}-high-decay"}
     for name, id in (("no regularization", "none"), ("RA-LS-SD-DO", "all"))
@@ -78,16 +78,17 @@ for results in groups:
     display(in_blocks.frame(TABLE_2, results))
 
 # %% [markdown]
-# The paper's own numbers, on ImageNet's minival, each the mean of two runs; Δ is what the lower decay
+# The paper's own numbers, on {term}`minival` of ImageNet {cite:p}`russakovsky2015imagenet`, each the mean of two runs; Δ is what the lower decay
 # changes:
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Table 2 of the paper: top-1 on minival of ImageNet in per cent, and what the lower weight decay changes (Δ, in points).", "caption_before": true, "classes": "table", "name": "table-paper-decay"}}
 tables.paper_frame(TABLE_2.at("paper")).drop(columns=["id", "kind"])
 
 # %% [markdown]
 # Its ResNet-200 cell has
-# stochastic depth and its ResNet-50 cell does not, so its two gains, 0.2 and 0.5, come from different
-# recipes. RandAugment and label smoothing alone change 0.1 and 0.3 points, less than this experiment
+# stochastic depth {cite:p}`huang2016deep` and its ResNet-50 cell does not, so its two gains, 0.2 and 0.5, come from different
+# recipes. RandAugment {cite:p}`cubuk2020randaugment` and label smoothing
+# {cite:p}`szegedy2016rethinking` alone change 0.1 and 0.3 points, less than this experiment
 # can see, so they are trained at paper scale only.
 #
 # ## The claims
@@ -122,9 +123,9 @@ Code(
 )
 
 # %% [markdown]
-# Each claim is a sum of the cells' top-1 with these weights, registered before the first run:
+# Each claim is a {term}`contrast`, a sum of the cells' top-1 with these weights, registered before the first run:
 
-# %% tags=["remove-input", "words"]
+# %% tags=["remove-input", "words"] mystnb={"figure": {"caption": "The claims of Table 2 as weighted sums of the cells' top-1.", "caption_before": true, "classes": "table"}}
 claims.sums(TABLE_2)
 
 # %% [markdown]

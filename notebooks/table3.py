@@ -17,7 +17,7 @@
 # # Table 3: more parameters, less memory
 #
 # The paper's claim (§7.1, Table 3): ResNet-RS-350 and ResNet-RS-420 have 3.8 and 2.9 times the
-# parameters of EfficientNet-B6 and B7 at nearly the same accuracy, and more FLOPs, but EfficientNet takes
+# parameters of EfficientNet-B6 {cite:p}`tan2019efficientnet` and B7 at nearly the same accuracy, and more FLOPs, but EfficientNet takes
 # 2.3 and 1.8 times the memory to train, and 2.7 and 2.9 times the time on a TPU.
 
 # %% tags=["parameters", "hide-input"]
@@ -54,9 +54,9 @@ for name, measurements in recorded.items():
 # %% [markdown]
 # ## Memory
 #
-# EfficientNet over ResNet-RS; where one device is recorded, *here* is that device:
+# {numref}`table-memory` has EfficientNet over ResNet-RS; where one device is recorded, *here* is that device.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "EfficientNet's costs divided by ResNet-RS's, for the two pairs of Table 3: parameters, FLOPs, and memory of training, on the paper's TPU and here. Above 1, EfficientNet takes more.", "caption_before": true, "classes": "table", "name": "table-memory"}}
 memory.table(recorded, networks)
 
 # %% [markdown]
@@ -76,7 +76,7 @@ memory.table(recorded, networks)
 # and average: four numbers of four bytes. What the paper's memory leaves after these, divided by the
 # counted activations of 32 images:
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Memory of training 32 images on a TPU (Table 3), the part that parameters take, and what is left divided by the counted activations.", "caption_before": true, "classes": "table", "name": "table-activations"}}
 counted.memory(networks)
 
 # %% [markdown]
@@ -109,14 +109,14 @@ Code(
 # brackets, how many times the stage before. ResNet-RS grows deeper in the two middle stages and hardly
 # in the last, where a block would cost the most parameters.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "One block of each stage of ResNet-RS-350 at 256 pixels: parameters and FLOPs, and in brackets how many times the stage before.", "caption_before": true, "classes": "table"}}
 counted.blocks(counts.count_blocks("resnet_rs_350", 256))
 
 # %% [markdown]
 # **Table 4**: trained with pseudo-labels, ResNet-RS-152 reaches the accuracy of EfficientNet-B5 and is
 # "4.7x faster on TPU (5.5x on GPU)". The accuracies were not run; the speed takes a training step of each.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Table 4's pair: how many times as fast ResNet-RS trains, in the paper and here. Accuracies are the paper's.", "caption_before": true, "classes": "table"}}
 ratios.table(recorded, "Table 4")
 
 # %% [markdown]
@@ -145,3 +145,8 @@ ratios.table(recorded, "Table 4")
 #
 # 2. Which part of EfficientNet-B6 has the most activations? `counts.count("efficientnet_b6",
 #    528).layers` lists them in order.
+#
+# :::{dropdown} Solution
+# The expansion in the first block of the second stage, 192 channels of 264 × 264 pixels: 13.4 of 167
+# million elements. It is the wide side of a block, where the image is still large.
+# :::

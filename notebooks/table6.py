@@ -16,8 +16,9 @@
 # %% [markdown]
 # # Table 6: the recipe on video
 #
-# The paper's claim (§7.5, Table 6): on Kinetics-400 training methods alone raise a 3D ResNet-50 from
-# 73.4 to 77.4 %, and Squeeze-and-Excitation and ResNet-D raise it to 78.2 %.
+# The paper's claim (§7.5, Table 6): on Kinetics-400 {cite:p}`kay2017kinetics` training methods alone raise a 3D ResNet-50 from
+# 73.4 to 77.4 %, and Squeeze-and-Excitation
+# {cite:p}`hu2018squeeze` and ResNet-D {cite:p}`he2019bag` raise it to 78.2 %.
 
 # %% tags=["parameters", "hide-input"]
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
@@ -71,7 +72,7 @@ Markdown(in_blocks.answer(TABLE_6, groups, CAVEAT))
 # %% [markdown]
 # ## Eight motions
 #
-# The embedded clips show an item of Fashion-MNIST over a public-domain photograph. The class is the
+# The embedded clips show an item of Fashion-MNIST {cite:p}`xiao2017fashion` over a public-domain photograph. The class is the
 # motion alone: place, size and angle at any one frame have the same distribution in every class. No
 # class is left against right, because training flips clips. What leaves at one edge comes in at the
 # other, and what has grown to the largest size begins again at the smallest. These are test clips, and
@@ -113,7 +114,7 @@ for results in groups:
 #
 # The paper's own numbers, top-1 in percent on the validation clips of Kinetics-400:
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Table 6 of the paper: top-1 on Kinetics-400 in per cent, and what each row changes (Δ, in points).", "caption_before": true, "classes": "table", "name": "table-paper-video"}}
 tables.paper_frame(TABLE_6.at("paper")).drop(columns=["id"])
 
 # %% [markdown]
@@ -173,7 +174,7 @@ print("100 random crops of the still clip: in each, all frames are equal")
 # claims were registered in [The experiment in blocks](../book/blocks.md), with the pilot's numbers, before
 # the first run on subsets 1 to 6.
 
-# %% tags=["remove-input", "words"]
+# %% tags=["remove-input", "words"] mystnb={"figure": {"caption": "The claims of Table 6 as weighted sums of the rows' top-1.", "caption_before": true, "classes": "table"}}
 claims.sums(TABLE_6)
 
 # %% tags=["remove-input"]
@@ -248,7 +249,7 @@ pd.DataFrame.from_dict(described, orient="index")
 # %% [markdown]
 # ## What would change our mind
 #
-# A contrast of the other sign at the `gpu` scale, or the paper's own rows on Kinetics-400. And if a
+# A {term}`contrast` of the other sign at the `gpu` scale, or the paper's own rows on Kinetics-400. And if a
 # network did as well on one frame or on shuffled frames, the clips would not test what they are for.
 #
 # ## Run it yourself
