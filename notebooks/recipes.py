@@ -103,9 +103,10 @@ Markdown(architecture.misnamed(tables["Table 11"]))
 #
 # All eleven networks share one recipe. Three strengths grow with depth or resolution: RandAugment's
 # magnitude {cite:p}`cubuk2020randaugment` (of two operations per image), the rate of stochastic depth
-# {cite:p}`huang2016deep`, and the rate of dropout {cite:p}`srivastava2014dropout` before the classifier. *Here* is what the recipes of this book hold.
+# {cite:p}`huang2016deep`, and the rate of dropout {cite:p}`srivastava2014dropout` before the classifier.
+# Where a recipe of this book holds another value than the paper, *here* names it.
 
-# %% mystnb={"figure": {"caption": "Table 8: the strengths of regularization for ResNet-RS, in the paper and in this book's recipes.", "caption_before": true, "classes": "table"}}
+# %% mystnb={"figure": {"caption": "Table 8: the strengths of regularization for ResNet-RS. A value that is alone in its cell is the paper's and this book's.", "caption_before": true, "classes": "table"}}
 cells.frame(tables["Table 8"], architecture.HEADS)
 
 # %% [markdown]
@@ -145,10 +146,10 @@ speed.training_days(recorded)
 # %% [markdown]
 # ## Table 10: against ResNet and EfficientNet
 #
-# *Here* are the recipes behind other pages: the first and the last row of [Table 1](table1.ipynb), and
+# The recipes are those behind other pages: the first and the last row of [Table 1](table1.ipynb), and
 # EfficientNet-B0 {cite:p}`tan2019efficientnet` of [Figure 5](figure5.ipynb).
 
-# %% mystnb={"figure": {"caption": "Table 10: the settings of ResNet, ResNet-RS and EfficientNet, in the paper and in this book's recipes.", "caption_before": true, "classes": "table"}}
+# %% mystnb={"figure": {"caption": "Table 10: the settings of ResNet, ResNet-RS and EfficientNet. A value that is alone in its cell is the paper's and this book's.", "caption_before": true, "classes": "table"}}
 cells.frame(tables["Table 10"], architecture.HEADS)
 
 # %% [markdown]
@@ -165,7 +166,7 @@ architecture.marks()
 # 3](figure3.ipynb) compares three of its networks. It does not follow Table 8. Dropout depends on the
 # width alone (Table 12):
 
-# %% mystnb={"figure": {"caption": "Table 12: dropout by width in the scaling study, in the paper and in this book's recipes.", "caption_before": true, "classes": "table"}}
+# %% mystnb={"figure": {"caption": "Table 12: dropout by width in the scaling study. A value that is alone in its cell is the paper's and this book's.", "caption_before": true, "classes": "table"}}
 cells.frame(tables["Table 12"], architecture.HEADS).transpose()
 
 # %% [markdown]

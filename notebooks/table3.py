@@ -57,7 +57,7 @@ for name, measurements in recorded.items():
 # {numref}`table-memory` has EfficientNet over ResNet-RS; where one device is recorded, *here* is that device.
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "EfficientNet's costs divided by ResNet-RS's, for the two pairs of Table 3: parameters, FLOPs, and memory of training, on the paper's TPU and here. Above 1, EfficientNet takes more.", "caption_before": true, "classes": "table", "name": "table-memory"}}
-memory.table(recorded, networks)
+memory.table(recorded, networks).transpose()
 
 # %% [markdown]
 # Peaks of two batches are measured in one process, one batch twice the other. The memory of 32 images is

@@ -244,7 +244,7 @@ for name in SCALES:
         "epochs": f"{optim.epochs}",
         "MiB a clip": f"{saved_bytes(recipe, 400 if name == 'paper' else 8) / 2**20:,.1f}",
     }
-pd.DataFrame.from_dict(described, orient="index")
+pd.DataFrame(described)
 
 # %% [markdown]
 # ## What would change our mind

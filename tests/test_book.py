@@ -87,7 +87,17 @@ def test_every_citation_has_its_reference():
 
 @pytest.mark.parametrize(
     "name",
-    ["answer", "coverage", "explorer", "scorecard", "pace", "environment", "fast", "roofline"],
+    [
+        "answer",
+        "coverage",
+        "explorer",
+        "scorecard",
+        "pace",
+        "environment",
+        "fast",
+        "roofline",
+        "hours",
+    ],
 )
 def test_what_render_writes_is_included(name):
     text = "".join(page.read_text() for page in PAGES)

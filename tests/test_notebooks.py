@@ -109,7 +109,7 @@ def test_other_code_or_results_are_told(tmp_path, monkeypatch):
 
 def test_generated_pages_are_those_of_what_is_recorded():
     pages = render.generated()
-    assert len(pages) == 9
+    assert len(pages) == 10
     for file, text in pages.items():
         assert file.read_text() == text, f"{file.name}: make render"
 

@@ -1,5 +1,5 @@
 // Marks the boxes whose table, figure or formula is wider than the page: custom.css shows it.
-const BOXES = ".cell_output > .text_html, .pst-scrollable-table-container, article :is(div.math, figure)";
+const BOXES = ".cell_output .text_html, .pst-scrollable-table-container, article :is(div.math, figure)";
 
 function mark(box) {
   const scrolls = box.scrollWidth > box.clientWidth + 1;

@@ -6,7 +6,7 @@ from rslib.recipes import pareto, resnet_rs, scaling
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.efficientnet_rs import FIGURE_5
 from rslib.report.cells import NONE, beside, printed
-from rslib.report.tables import SPACE
+from rslib.report.tables import between
 
 SETUPS = {  # columns of Table 10: rows of the book's tables that are trained so
     "resnet_2015": TABLE_1.rows[0],
@@ -148,6 +148,6 @@ def grid(flops):
         for side in scaling.RESOLUTIONS:
             r = found[width, side]
             line[f"{side} px"] = f"{r.randaugment:g}, {r.stochastic_depth:g}"
-        line["FLOPs, B"] = f"{SPACE}…{SPACE}".join(f"{n / 1e9:.3g}" for n in flops[width])
+        line["FLOPs, B"] = between(*(f"{n / 1e9:.3g}" for n in flops[width]))
         lines[f"{width:g}"] = line
     return pd.DataFrame.from_dict(lines, orient="index")

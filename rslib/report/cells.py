@@ -58,15 +58,14 @@ def beside(paper, ours):
 
 
 def frame(cells, heads):
-    """Cells as a table, two columns for each of the paper's; heads: {column: heading}.
+    """Cells as a table; heads: {column: heading}.
 
-    A number that agrees is written as the paper writes it.
+    A number that agrees is written once, as the paper writes it; another one is behind the paper's.
     """
     lines = {}
     for cell in cells:
         line = lines.setdefault(cell.row, {})
-        line[f"{heads[cell.column]}, paper"] = cell.paper
-        line[f"{heads[cell.column]}, here"] = cell.paper if cell.agrees else cell.here
+        line[heads[cell.column]] = cell.paper if cell.agrees else f"{cell.paper}; here {cell.here}"
     return pd.DataFrame.from_dict(lines, orient="index")
 
 

@@ -204,8 +204,8 @@ ITEMS = (
 
 def coverage(recorded: Mapping[str, Sequence[dict]], devices: Mapping) -> str:
     """Markdown: every table and figure of the paper, and what has been done for it."""
-    heads = ("", "", "counted", "smoke", "laptop", "GPU", "paper scale")
-    lines = [f"| {' | '.join(heads)} |", "|---|---|" + ":---:|" * 5]
+    heads = ("", "counted", "smoke", "laptop", "GPU", "paper")
+    lines = [f"| {' | '.join(heads)} |", "|---|" + ":---:|" * 5]
     kinds = {held[0]["environment"]["device"] for held in devices.values()}
     for item in ITEMS:
         name = f"[{item.name}](../notebooks/{item.page}.ipynb)" if item.page else item.name
@@ -218,7 +218,7 @@ def coverage(recorded: Mapping[str, Sequence[dict]], devices: Mapping) -> str:
             cells[2:4] = ["✓" if kind in kinds else "▷" for kind in ("cpu", "cuda")]
         elif not item.page:
             cells[0] = "not built yet"
-        lines.append(f"| {name} | {item.about} | {' | '.join(cells)} |")
+        lines.append(f"| {name}: {item.about} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

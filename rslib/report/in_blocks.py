@@ -9,7 +9,7 @@ from rslib.evidence import blocks, verdicts
 from rslib.evidence.blocks import NO_LARGER, UNDECIDED
 from rslib.report import claims as in_words
 from rslib.report import tables
-from rslib.report.tables import SPACE, probability, signed, span
+from rslib.report.tables import probability, signed, span
 
 SYMBOLS = {
     "same direction": "✓",
@@ -87,7 +87,7 @@ def fit(study, groups, id):
 
 
 def spanned(found):
-    return f"{SPACE}…{SPACE}".join(signed(end, 1) for end in found.effect.interval())
+    return span(found.effect.interval(), 1)
 
 
 def frame(study, results):
@@ -123,8 +123,7 @@ def claims(study, results):
         }
         if found.effect:
             line |= {
-                "here": signed(found.effect.value, 2),
-                "95 %": span(found.effect.interval()),
+                "here (95 %)": f"{signed(found.effect.value, 2)} ({span(found.effect.interval())})",
                 "p, corrected": probability(found.p),
                 "visible": f"{found.visible:.1f}",
             }

@@ -22,7 +22,7 @@ from rslib.report.speed import (
     no_gpu,
     seconds,
 )
-from rslib.report.tables import SPACE
+from rslib.report.tables import between
 
 IMAGES = 32  # of which Table 3 states the memory
 
@@ -43,7 +43,7 @@ class Compared:
 
     @property
     def span(self) -> str:
-        return f"{self.interval[0]:.1f}{SPACE}…{SPACE}{self.interval[1]:.1f}"
+        return between(*(f"{end:.1f}" for end in self.interval))
 
 
 def pairs() -> list[pareto.Match]:

@@ -175,7 +175,7 @@ def fast(found):
 
 def _quartiles(clock):
     low, middle, high = clock["ratio"]
-    return f"**{middle:.2f}** ({low:.2f}{tables.SPACE}…{tables.SPACE}{high:.2f})"
+    return f"**{middle:.2f}** ({tables.between(f'{low:.2f}', f'{high:.2f}')})"
 
 
 def roofline(shares):

@@ -154,7 +154,7 @@ def _percent(found):
 
 
 def _fine(interval):
-    return f"{SPACE}…{SPACE}".join(signed(end, 3) for end in interval)
+    return tables.span(interval, 3)
 
 
 def answer(study: Study, groups: Sequence[Results], caveat: str) -> str:

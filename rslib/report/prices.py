@@ -1,6 +1,7 @@
 """What an hour of a device costs: a small dated file that the user edits."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -31,3 +32,26 @@ def read(file: Path = FILE) -> dict[str, dict]:
                 "write device,per_hour,currency,date with a date such as 2026-01-31"
             ) from error
     return found
+
+
+def table(devices: Sequence[Mapping], networks: Mapping[str, str]) -> str:
+    """Markdown: hours of training on each device, and money beside them where one has a price.
+
+    devices: as `explorer.on_devices`; networks: {name there: label}, those of the lines.
+    """
+    priced = any(one["price"] for one in devices)
+    lines = [["network", "machine", "hours", *(["money"] if priced else [])]]
+    lines += [["---", "---", *(["---:"] * (len(lines[0]) - 2))]]
+    for name, label in networks.items():
+        for one in devices:
+            if costs := one["networks"].get(name):
+                cells = [label, f"{one['device']}, {one['variant']}", f"{costs['hours']:,.0f}"]
+                lines.append([*cells, *([_money(costs, one["price"])] if priced else [])])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def _money(costs, price):
+    if not price:
+        return "no price"
+    amount = costs["hours"] * price["per_hour"]
+    return f"{amount:,.0f} {price['currency']} ({price['date']})"

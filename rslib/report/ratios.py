@@ -13,7 +13,7 @@ from rslib.evidence.blocks import UNDECIDED
 from rslib.evidence.devices import PROCESSES, STEPS
 from rslib.recipes import pareto
 from rslib.report.speed import admonition, columns, find, head, label, no_gpu
-from rslib.report.tables import SPACE
+from rslib.report.tables import SPACE, between
 
 WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
 NOT_JUDGED, NOT_MEASURED = "not judged", "not measured"
@@ -36,7 +36,7 @@ class Compared:
     @property
     def span(self) -> str:
         value, low, high = self.ratio
-        return f"{value:.2f} ({low:.2f}{SPACE}…{SPACE}{high:.2f})"
+        return f"{value:.2f} ({between(f'{low:.2f}', f'{high:.2f}')})"
 
 
 def compare(match: pareto.Match, measurements: Sequence[dict], variant: str) -> Compared | None:

@@ -19,6 +19,8 @@ SHOWN = (
     *("rslib/**/*.py", "rslib/**/*.mplstyle"),
     *("data/paper/*.csv", "data/results/**/*.json", "data/photos/*.jpg"),
 )
+# of the smallest recipe, and of the last row of Table 1
+HOURS = {"resnet_rs_50@160": "ResNet-RS-50 @160", "resnet_rs_200@256": "ResNet-RS-200 @256"}
 BINARY = (".jpg", ".png", ".npz")
 
 
@@ -107,6 +109,7 @@ def generated():
         folder / "claims.svg": svg(front.figure(recorded)),
         folder / "coverage.md": front.coverage(recorded, measured),
         folder / "explorer.md": explorer.page(explored),
+        folder / "hours.md": prices.table(explored["devices"], HOURS),
         folder / "scorecard.md": pages.scorecard(studies, recorded),
         folder / "environment.md": pages.environment(studies, recorded),
         folder / "pace.md": pages.pace(measured),

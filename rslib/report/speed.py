@@ -9,7 +9,7 @@ from rslib.evidence import devices
 from rslib.evidence.released import percent
 from rslib.recipes import pareto, resnet_rs
 from rslib.report import cells, in_blocks
-from rslib.report.tables import SPACE
+from rslib.report.tables import between
 
 QUIET = timedelta(minutes=5)  # after which a load average of one minute has forgotten a measurement
 
@@ -125,7 +125,7 @@ def seconds(one):
     if not one["fits"]:
         return "does not fit"
     middle, low, high = devices.latency(one)
-    return f"{middle:.3g} ({low:.3g}{SPACE}…{SPACE}{high:.3g})"
+    return f"{middle:.3g} ({between(f'{low:.3g}', f'{high:.3g}')})"
 
 
 def label(row):

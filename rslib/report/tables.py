@@ -209,8 +209,7 @@ def _step(study, row, before, step, results):
     change = signed(mean(here.values()) - mean(above.values()))
     if not step:
         return change
-    ends = f"{SPACE}…{SPACE}".join(signed(end) for end in step[0].interval())
-    return f"{change} ({ends})"
+    return f"{change} ({span(step[0].interval(), 1)})"
 
 
 def label(row, results):
@@ -263,8 +262,13 @@ def signed(points, digits=1):
     return f"{points:+.{digits}f}".replace("-", "−")
 
 
-def span(interval):
-    return f"{SPACE}…{SPACE}".join(signed(end, 2) for end in interval)
+def between(low, high):
+    """An interval's ends, already written; on a phone the second may begin a line."""
+    return f"{low}{SPACE}… {high}"
+
+
+def span(interval, digits=2):
+    return between(*(signed(end, digits) for end in interval))
 
 
 def probability(p):

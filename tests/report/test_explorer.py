@@ -128,6 +128,15 @@ def test_a_price_goes_with_its_device(tmp_path):
     assert found[1]["price"] is None
 
 
+def test_hours_become_money_where_there_is_a_price():
+    lines = {"resnet_rs_200@256": "RS-200"}
+    found = explorer.on_devices({}, {})
+    assert "| RS-200 | V100 (paper), fp32 | 2,729 |\n" in prices.table(found, lines)
+    euros = {"per_hour": 2.5, "currency": "EUR", "date": "2026-01-31"}
+    shown = prices.table([found[0] | {"price": euros}, found[1]], lines)
+    assert "| 2,729 | 6,822 EUR (2026-01-31) |\n" in shown and shown.count("no price") == 1
+
+
 @pytest.mark.parametrize("line", ["V100 (paper),2.5,EUR,soon", "V100 (paper),-1,EUR,2026-01-31"])
 def test_what_is_no_price_is_refused(line, tmp_path):
     file = tmp_path / "prices.csv"

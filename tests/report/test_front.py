@@ -44,7 +44,7 @@ def test_coverage_tells_whole_from_part_from_none(recorded):
     lines = front.coverage(recorded | {"table1": recorded["table1_blocks"][:3]}, {}).splitlines()
     cells = {line.split(" | ")[0]: [c.strip() for c in line.split("|")] for line in lines}
     row = next(value for name, value in cells.items() if "Table 1]" in name)
-    assert row[4:8] == ["▷", "◐", "▷", "▷"]
+    assert row[3:7] == ["▷", "◐", "▷", "▷"]
     assert front.state(TABLE_1_BLOCKS, recorded["table1_blocks"], "laptop") == "✓"
     assert front.state(TABLE_1_BLOCKS, [], "laptop") == "▷"
 

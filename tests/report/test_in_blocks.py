@@ -67,7 +67,8 @@ def test_a_claim_of_no_effect_is_drawn_where_it_is():
     assert (shown["verdict"], shown["paper"]) == ("contradicted", "0")
     (ax,) = forest.of_groups(study, [found]).axes
     places = [x for line in ax.lines if line.get_marker() == "X" for x in line.get_xdata()]
-    assert places == [pytest.approx(float(shown["here"].replace("−", "-")), abs=0.01)]
+    here = shown["here (95 %)"].split(" (")[0].replace("−", "-")
+    assert places == [pytest.approx(float(here), abs=0.01)]
     plt.close("all")
     assert "✗" in in_blocks.answer(study, [found], CAVEAT)
 

@@ -89,7 +89,7 @@ def test_the_head_says_where_memory_is_extrapolated_and_above_the_machines():
     shown = memory.table({"a CPU": device(alike())}, COUNTS)
     head = next(name for name in shown if "32 images" in name)
     assert "above the machine's 25 GB (interval)" in head
-    assert list(shown[head]) == ["2.0 (2.0\u00a0…\u00a02.0)"] * 2
+    assert list(shown[head]) == ["2.0 (2.0\u00a0… 2.0)"] * 2
     assert list(shown["memory, paper, TPUv3"]) == ["2.3", "1.8"]
     assert list(shown["verdict here, fp32"]) == ["✓ same direction"] * 2
 

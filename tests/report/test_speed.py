@@ -186,7 +186,7 @@ def test_tables_say_what_is_missing():
     seconds = speed.measured(held)["fp32, s"]
     assert seconds["ResNet-RS-50"] == "not measured"
     assert seconds["EfficientNet-B7"] == "does not fit"
-    assert seconds["EfficientNet-B6"] == "15.7 (14.9\u00a0…\u00a017.3)"
+    assert seconds["EfficientNet-B6"] == "15.7 (14.9\u00a0… 17.3)"
     claims = ratios.table({"a GPU": held})
     ratio, verdict = claims["here, fp32"], claims["verdict here, fp32"]
     assert ratio["ENet-B0 @224"] == "not measured" == ratio["ENet-B7 @600"]
