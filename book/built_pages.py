@@ -3,7 +3,8 @@
 A Sphinx extension. Pages go without the theme's icon script, 1.4 MB, because its style sheet draws
 the same icons from a font. Two lists lose markup that misleads screen readers. Each page says when
 its sources last changed, under which licence it is, and has a notebook's .py beside its .ipynb.
-Where the book has an address on GitHub, pages link to it and notebooks can be opened in Colab.
+Where the book has an address on GitHub, pages link to it, results link to their files and commits,
+and notebooks can be opened in Colab.
 """
 
 import re
@@ -17,6 +18,9 @@ PARAMETERS = re.compile(r"<dl>\n((?:<dd><em class=\"sig-param\">.*</dd>\n)+)</dl
 
 
 COLAB = "https://colab.research.google.com"
+# in the lines below results: their folder, and the commits that made them
+FOLDER = re.compile(r"<code[^>]*><span class=\"pre\">(data/results/\w+)/</span></code>")
+COMMITS = re.compile(r"(?<=\bcommits )[0-9a-f]{7}(?:, [0-9a-f]{7})*")
 
 
 def mended(text):
@@ -25,6 +29,14 @@ def mended(text):
     text = PARAMETERS.sub(lambda found: _as_lines(found[1]), text)
     # a list whose entries have another role than a list's items
     return text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+
+
+def linked(text, address, branch):
+    """A page's HTML, where results lead to their files and commits at the book's address."""
+    to = f'<a class="reference external" href="{address}'
+    text = FOLDER.sub(lambda found: f'{to}/tree/{branch}/{found[1]}">{found[0]}</a>', text)
+    link = re.compile(r"[0-9a-f]{7}")
+    return COMMITS.sub(lambda found: link.sub(rf'{to}/commit/\g<0>">\g<0></a>', found[0]), text)
 
 
 def _as_lines(parameters):
@@ -36,9 +48,14 @@ def change_pages(app, error):
     if error or app.builder.format != "html":
         return
     out = Path(app.outdir)
+    theme = app.config.html_theme_options
     for page in out.rglob("*.html"):
         text = page.read_text("utf-8")
-        if (changed := mended(text)) != text:
+        changed = mended(text)
+        if "launch_buttons" in theme:
+            place = theme["repository_url"].rstrip("/"), theme["repository_branch"]
+            changed = linked(changed, *place)
+        if changed != text:
             page.write_text(changed, "utf-8")
     for file in (out / "_static" / "scripts").glob("fontawesome.js*"):
         file.unlink()

@@ -233,6 +233,16 @@ def test_buttons_of_a_public_address_wait_for_one_that_colab_can_open(monkeypatc
     assert not offered(monkeypatch, "https://gitlab.com/someone/book")
 
 
+def test_results_lead_to_their_files_and_commits(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    linked = importlib.import_module("built_pages").linked
+    code = '<code class="docutils"><span class="pre">data/results/table1/</span></code>'
+    page = linked(f"commits 96c464e, 0123456; results in {code}", "https://a.org/b", "main")
+    addresses = ["commit/96c464e", "commit/0123456", "tree/main/data/results/table1"]
+    assert re.findall(r'href="https://a.org/b/([^"]+)"', page) == addresses
+    assert re.sub("</?a[^>]*>", "", page) == f"commits 96c464e, 0123456; results in {code}"
+
+
 JUPYTER_BOOK = ROOT / ".venv-book/bin/jupyter-book"
 
 
@@ -243,7 +253,7 @@ def test_with_a_public_address_notebooks_open_in_colab(tmp_path):
     config = copy.deepcopy(CONFIG)
     config["repository"]["url"] = "https://github.com/someone/book"
     (tmp_path / "_config.yml").write_text(yaml.safe_dump(config))
-    chapters = [{"file": "notebooks/figure2"}]
+    chapters = [{"file": "notebooks/figure2"}, {"file": "notebooks/table2"}]
     toc = {"format": "jb-book", "root": "book/intro", "chapters": chapters}
     (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
     for folder in ("book", "notebooks", "rslib"):
@@ -258,6 +268,8 @@ def test_with_a_public_address_notebooks_open_in_colab(tmp_path):
     links = (colab, "https://github.com/someone/book", "../_sources/notebooks/figure2.py")
     assert [link for link in links if f'href="{link}"' not in page] == []
     assert "colab" not in (html / "book/intro.html").read_text()
+    results = 'href="https://github.com/someone/book/tree/main/data/results/'
+    assert results in (html / "notebooks/table2.html").read_text()
 
 
 FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</a>'
