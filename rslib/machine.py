@@ -57,8 +57,11 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def session(device: str) -> dict:
-    """Code and machine of this process as it begins; neither host name nor folder."""
+def session(device: str, world_size: int = 1) -> dict:
+    """Code and machine of this process as it begins; neither host name nor folder.
+
+    world_size: how many such processes share the work.
+    """
     return {
         "began": now(),
         **code_version(),
@@ -73,6 +76,7 @@ def session(device: str) -> dict:
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "precision": "bf16" if has_bf16(torch.device(device)) else "fp32",
         "threads": torch.get_num_threads(),
+        "world_size": world_size,
     }
 
 

@@ -41,7 +41,7 @@ def of_torch(error: BaseException) -> int | None:
 
         from rslib import machine
         from rslib.running import processes
-        from rslib.training import engine
+        from rslib.training import distributed, engine
     except (ImportError, OSError, AttributeError):  # the import itself is what failed
         return None
     if isinstance(error, torch.OutOfMemoryError):
@@ -50,7 +50,7 @@ def of_torch(error: BaseException) -> int | None:
             "rslib/recipes, or --batch of rslib train (which makes it another recipe)",
             BAD_INPUT,
         )
-    if isinstance(error, machine.Held | engine.Preempted):
+    if isinstance(error, machine.Held | engine.Preempted | distributed.Lost):
         return fail(error, STOPPED)
     if isinstance(error, engine.Diverged):
         return fail(error, DIVERGED)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 
 from rslib import commands
@@ -54,8 +55,10 @@ def _listed(study: Study) -> str:
 
 
 def main(options: argparse.Namespace) -> int:
+    from rslib.machine import choose_device
     from rslib.report import tables
     from rslib.running import runs, sweep
+    from rslib.training import distributed
 
     names = Params.__dataclass_fields__
     params = Params(**{name: value for name, value in vars(options).items() if name in names})
@@ -63,8 +66,14 @@ def main(options: argparse.Namespace) -> int:
     if options.serve:  # its parent has said all that planning has to say
         sweep.serve(runs.plan(options.study, params, lambda line: None), params)
         return commands.DONE
-    plan = runs.plan(options.study, params, say)
-    found = sweep.complete(plan, params, say)
+    with distributed.joined(choose_device(params.device)):
+        if not distributed.leads():
+            return commands.DONE if sweep.follow(options.study, params) else commands.STOPPED
+        if distributed.size() > 1:
+            params = replace(params, executor="inline")
+        plan = runs.plan(options.study, params, say)
+        found = sweep.complete(plan, params, say)
+        distributed.tell(None)
     if options.json:
         print(json.dumps(list(found.values()), indent=1, allow_nan=False))
     else:

@@ -13,6 +13,23 @@ from rslib.data.randomness import generator
 
 
 @dataclass(frozen=True)
+class Share:
+    """Which part of all work is done here: the rank-th of `of` processes, counted from 0."""
+
+    rank: int = 0
+    of: int = 1
+
+    def part(self, count: int) -> range:
+        """Its positions among `count` things, one after the other. Raises InputError."""
+        if count < self.of:
+            raise InputError(f"{self.of} processes cannot share {count}; start at most {count}")
+        return range(self.rank * count // self.of, (self.rank + 1) * count // self.of)
+
+
+ALL = Share()
+
+
+@dataclass(frozen=True)
 class TrainView(Dataset):
     """Training images as the network sees them, by address: the run's seed first, an index last."""
 
@@ -59,7 +76,8 @@ class Schedule:
     """The addresses of a whole training run, one list a micro-batch, from any step on.
 
     One stream over all epochs: workers never restart, and a resumed run reads on where it stopped.
-    The images that do not fill an epoch's last batch are left out, as in the TF code.
+    The images that do not fill an epoch's last batch are left out, as in the TF code. Processes
+    that share a run have the same order of all images, and take whole micro-batches of each step.
     """
 
     images: int
@@ -68,25 +86,33 @@ class Schedule:
     epochs: int
     seed: int
     start_step: int = 0
+    share: Share = ALL
 
     @property
     def steps_per_epoch(self):
         return self.images // self.batch_size
 
+    @property
+    def offsets(self):
+        """Where in each batch the micro-batches of this process begin."""
+        here = self.share.part(self.batch_size // self.micro_batch)
+        return [number * self.micro_batch for number in here]
+
     def __len__(self):
         steps = self.steps_per_epoch * self.epochs - self.start_step
-        return steps * (self.batch_size // self.micro_batch)
+        return steps * len(self.offsets)
 
     def __iter__(self):
         for epoch in range(self.start_step // self.steps_per_epoch, self.epochs):
             # index −1 is no image: the address of the epoch's own shuffle
             order = self.order(generator(self.seed, epoch, -1)).tolist()
-            first = max(0, self.start_step - epoch * self.steps_per_epoch) * self.batch_size
-            for i in range(first, self.steps_per_epoch * self.batch_size, self.micro_batch):
-                yield [
-                    self.address(epoch, place, order[place])
-                    for place in range(i, i + self.micro_batch)
-                ]
+            first = max(0, self.start_step - epoch * self.steps_per_epoch)
+            for step in range(first, self.steps_per_epoch):
+                for i in (step * self.batch_size + offset for offset in self.offsets):
+                    yield [
+                        self.address(epoch, place, order[place])
+                        for place in range(i, i + self.micro_batch)
+                    ]
 
     def order(self, random):
         """Which images an epoch shows, one after the other: int64 (images,)."""
@@ -133,7 +159,7 @@ class AugmentedThere:
             yield batched.randaugment(self.randaugment, there[0], draws), there[1]
 
 
-def train_batches(image_set, recipe, *, seed, start_step=0, workers=0, device=None):
+def train_batches(image_set, recipe, *, seed, start_step=0, share=ALL, workers=0, device=None):
     """The micro-batches from ``start_step`` to the end of training; as `Schedule`.
 
     device: where batches are augmented; if None image by image, where they are decoded. The pixels
@@ -155,7 +181,7 @@ def train_batches(image_set, recipe, *, seed, start_step=0, workers=0, device=No
             solarize_wrap=r.solarize_wrap,
             contrast_count=r.contrast_count,
         )
-    shape = len(image_set.train), o.batch_size, micro_batch, o.epochs, seed, start_step
+    shape = len(image_set.train), o.batch_size, micro_batch, o.epochs, seed, start_step, share
     if data.balance == "sampling":
         schedule = Balanced(*shape, labels=image_set.train.labels)
     else:
@@ -172,8 +198,10 @@ def is_gpu(device):
     return device is not None and device.type == "cuda"
 
 
-def eval_batches(images, data, *, workers=0, device=None):
-    """A DataLoader over a split in its own order, nothing left out."""
+def eval_batches(images, data, *, share=ALL, workers=0, device=None):
+    """A DataLoader over a split in its own order, nothing left out; of a share, its part alone."""
+    if share != ALL:
+        images = images.take(share.part(len(images)))
     view = EvalView(images, data.resolution, stored=data.dataset in STORED)
     workers = 0 if images.in_memory else workers  # there is nothing to decode
     return DataLoader(view, batch_size=250, num_workers=workers, pin_memory=is_gpu(device))

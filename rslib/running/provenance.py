@@ -95,6 +95,8 @@ def compare(stored, again, others=()):
         stored["environment"].get(k) == again["environment"].get(k)
         for k in ("device_name", "instructions", "threads", "torch")
     )
+    worlds = [r["environment"].get("world_size", 1) for r in (stored, again)]
+    same = same and worlds[0] == worlds[1]
     compiled = [r["environment"].get("step", "").startswith("compiled") for r in (stored, again)]
     same = same and compiled[0] == compiled[1]
     return (

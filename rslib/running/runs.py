@@ -16,7 +16,7 @@ from rslib.running.params import Params
 from rslib.running.provenance import compare, describe
 from rslib.system import commit
 from rslib.tasks import Opened, Task
-from rslib.training import engine
+from rslib.training import distributed, engine
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,8 @@ def run(
         if stored and reuse:  # it ended while we waited for nothing
             return stored
         file = next_attempt(job, runs_dir)
-        result = train(job, device, file, workers, may_compile, report, stop, tracker)
+        options = {"may_compile": may_compile, "stop": stop, "tracker": tracker}
+        result = train(job, device, file, workers, report, **options)
     if stored:
         seeds = [
             r
@@ -195,27 +196,11 @@ def next_attempt(job, runs_dir):
     return runs_dir / job.study / job.run_id / f"attempt-{number}" / "result.json"
 
 
-def train(job, device, result_file, workers, may_compile, report, stop, tracker):
-    recipe = job.row.recipe
-    if workers is None:
-        workers = min(16, cores() - 1) if device == "cuda" else 0
-    gpu = torch.device(device) if device == "cuda" else None
-    task = tasks.of(recipe)(recipe, job.data, workers=workers, device=gpu)
-    if job.start is not None:
-        task = replace(task, start=job.start)
+def train(job, device, result_file, workers, report, **options):
+    """The result of a run, trained by this process and those that follow it, and written down."""
+    distributed.tell(job.run_id)
     try:
-        outcome = engine.fit(
-            task,
-            recipe,
-            result_file.parent,
-            seed=job.seed,
-            device=device,
-            report=report,
-            stop=stop,
-            session=session(device),
-            may_compile=may_compile,
-            tracker=tracker,
-        )
+        outcome = fit(job, device, result_file.parent, workers, report=report, **options)
         sessions = outcome.sessions
     except engine.Diverged as error:
         report(f"diverged: {error}")
@@ -223,3 +208,24 @@ def train(job, device, result_file, workers, may_compile, report, stop, tracker)
     result = describe(job, outcome, int(result_file.parent.name[8:]), sessions)
     results.write(result_file, result)
     return result
+
+
+def fit(job, device, run_dir, workers, **options):
+    """This process's part of training; its Outcome. options: as `rslib.training.engine.fit`."""
+    recipe = job.row.recipe
+    if workers is None:
+        spare = max(0, cores() // distributed.neighbours() - 1)
+        workers = min(16, spare) if device == "cuda" else 0
+    gpu = torch.device(device) if device == "cuda" else None
+    task = tasks.of(recipe)(recipe, job.data, workers=workers, device=gpu)
+    if job.start is not None:
+        task = replace(task, start=job.start)
+    return engine.fit(
+        task,
+        recipe,
+        run_dir,
+        seed=job.seed,
+        device=device,
+        session=session(device, distributed.size()),
+        **options,
+    )

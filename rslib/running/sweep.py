@@ -1,6 +1,7 @@
 """Many runs on one machine: train what has no result, after saying for how long."""
 
 import sys
+from contextlib import suppress
 
 import torch
 
@@ -19,6 +20,7 @@ from rslib.running.processes import (
 )
 from rslib.running.timing import done_share, image_passes, image_seconds
 from rslib.system import commit
+from rslib.training import distributed, engine
 from rslib.training.clock import duration
 
 HELD = 75  # exit code of a process that found its runs held by others, or was told to stop
@@ -41,7 +43,8 @@ def complete(plan, params, report=print):
     if pending:
         if machine.code_version()["dirty"]:
             report(f"{commit.why_dirty()}: what is trained now can not be recorded")
-        processes = 1
+        processes = distributed.size()
+        refuse_sharing(pending, params)
         if params.executor == "local" and plan.device == "cpu":
             processes = max(1, min(machine.cores() // params.threads, len(pending)))
         announce(plan, pending, processes, params, report)
@@ -56,6 +59,14 @@ def complete(plan, params, report=print):
             if not held or any(endings(plan, job) < attempts for job in pending):
                 raise
     return plan.results()
+
+
+def refuse_sharing(jobs, params):
+    """Raises InputError where the processes that torchrun started cannot share a run."""
+    for job in jobs:
+        distributed.micro_batches(job.row.recipe.optim)
+    if params.compile and distributed.size() > 1:
+        raise InputError("compile times the step of one process; leave it out under torchrun")
 
 
 def endings(plan, job):
@@ -129,3 +140,27 @@ def serve(plan, params):
             say_or_leave(READY)
 
     train_here(plan, asked_for(), params, say_or_leave, watch_parent=True)
+
+
+def follow(study_name, params):
+    """What a process beside the leader does: its part of each run that the leader trains.
+
+    Returns whether it came to the end of them; the leader says what came between.
+    """
+    torch.set_num_threads(params.threads)
+    plan = None
+    with Stop() as stop, suppress(engine.Preempted, distributed.Left):
+        while run_id := distributed.told():
+            # not before the leader did, which leaves on disk what is to be read once
+            plan = plan or runs.plan(study_name, params, lambda line: None)
+            jobs = {job.run_id: job for job in plan.jobs}
+            if run_id not in jobs:
+                raise InputError(
+                    f"process 0 trains {run_id}, which is not planned here: give all machines the "
+                    "same code, data and options"
+                )
+            options = {"report": lambda line: None, "stop": stop}
+            with suppress(engine.Diverged):  # the leader writes it down
+                runs.fit(jobs[run_id], plan.device, plan.runs_dir, params.workers, **options)
+        return True
+    return False

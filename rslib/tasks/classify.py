@@ -14,7 +14,7 @@ from rslib import models, paths
 from rslib.config import InputError, Recipe
 from rslib.data import images
 from rslib.data.images import ImageSet
-from rslib.data.loaders import eval_batches, train_batches
+from rslib.data.loaders import ALL, eval_batches, train_batches
 from rslib.data.splits import clean_train
 from rslib.recipes import scales
 from rslib.training.metrics import Correct
@@ -87,15 +87,15 @@ class Classify:
             network.load_state_dict({**network.state_dict(), **self.start})
         return network
 
-    def loaders(self, seed, start_step=0):
-        """(training batches from ``start_step`` on, {split: evaluation batches})."""
+    def loaders(self, seed, start_step=0, share=ALL):
+        """(training batches from ``start_step`` on, {split: evaluation batches}), of a share."""
+        where = {"share": share, "workers": self.workers, "device": self.device}
         train = train_batches(
             self.image_set,
             self.recipe,
             seed=seed,
             start_step=start_step,
-            workers=self.workers,
-            device=self.device,
+            **where,
         )
         splits = {
             "minival": self.image_set.minival,
@@ -106,8 +106,7 @@ class Classify:
         if self.image_set.further is not None:
             splits["further"] = self.image_set.further
         evaluations = {
-            name: eval_batches(images, self.recipe.data, workers=self.workers, device=self.device)
-            for name, images in splits.items()
+            name: eval_batches(images, self.recipe.data, **where) for name, images in splits.items()
         }
         return train, evaluations
 

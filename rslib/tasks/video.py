@@ -12,6 +12,7 @@ from rslib import models, paths
 from rslib.config import InputError, Recipe, suggest
 from rslib.data import clips
 from rslib.data.clips import DATASETS, ClipSet, Show, Source
+from rslib.data.loaders import ALL
 from rslib.data.splits import clean_train
 from rslib.recipes import video_scales
 from rslib.training.metrics import Correct
@@ -79,11 +80,11 @@ class Video:
     def build(self):
         return models.build(self.recipe, num_classes=len(self.clip_set.classes))
 
-    def loaders(self, seed, start_step=0):
-        """(training batches from ``start_step`` on, {split: evaluation batches})."""
+    def loaders(self, seed, start_step=0, share=ALL):
+        """(training batches from ``start_step`` on, {split: evaluation batches}), of a share."""
         o, found = self.recipe.optim, self.clip_set
         show = Show.of(self.recipe.data)
-        where = {"workers": self.workers, "device": self.device}
+        where = {"share": share, "workers": self.workers, "device": self.device}
         train = clips.train_batches(
             found,
             show,

@@ -2,7 +2,8 @@
 
 `engine` (one function, `fit`, on Ignite), `task` (what it asks of a task), `optim` (learning rates,
 SGD, RMSProp), `ema`, `checkpoint`, `history` (a line an epoch, live), `metrics`, `clock` (the
-printed line, when to save), `compiling` (the compiled step).
+printed line, when to save), `compiling` (the compiled step), `distributed` (one run in several
+processes).
 
 May import data, for the addresses of random numbers, and the ground. Only these files import
 Ignite.

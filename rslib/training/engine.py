@@ -20,7 +20,7 @@ from rslib import models
 from rslib.config import Recipe
 from rslib.data.randomness import seed_of
 from rslib.machine import has_bf16
-from rslib.training import checkpoint, compiling, optim, tracking
+from rslib.training import checkpoint, compiling, distributed, optim, tracking
 from rslib.training.clock import Clock
 from rslib.training.ema import Ema
 from rslib.training.history import History
@@ -125,7 +125,10 @@ class Run:
         self.task, self.optim, self.run_dir, self.tracker = task, recipe.optim, run_dir, tracker
         self.test_passes = recipe.data.test_passes
         self.seed, self.device, self.report, self.stop = seed, device, report, stop
-        run_dir.mkdir(parents=True, exist_ok=True)
+        self.leads, self.share = distributed.leads(), distributed.share()
+        self.micro_batches = distributed.micro_batches(self.optim)  # of a step, in this process
+        if self.leads:
+            run_dir.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed_of(seed))  # initial weights, drawn on the CPU for every device
         network = task.build()
         self.model = network.to(device=device, memory_format=models.channels_last(network))
@@ -134,22 +137,21 @@ class Run:
         self.start_step, self.progress = 0, Progress(compiled=None if may_compile else False)
         self.scores: dict = {}  # of the newest weights; the last epoch is always evaluated
         self._restore()  # before the loaders, which start at start_step
-        self.epochs_told = History(run_dir, self.start_step)
+        self.epochs_told = History(run_dir, self.start_step) if self.leads else None
+        self.trained = distributed.wrapped(self.model)
+        self.statistics = distributed.RunningStatistics(self.model, self.micro_batches)
         self.loss: Loss | None = None  # chosen in the first step, which has a batch to time
         # float64 and on the device: adding to it neither rounds visibly nor makes a GPU wait
         self.loss_sum = torch.tensor(self.progress.loss_sum, dtype=torch.float64, device=device)
-        self.batches, self.evaluations = task.loaders(seed, self.start_step)
+        self.batches, self.evaluations = task.loaders(seed, self.start_step, self.share)
         self.steps_per_epoch = self.batches.batch_sampler.steps_per_epoch
         self.rates = optim.rates(self.optim, self.steps_per_epoch)  # one per step of the run
-        self.micro_batches = self.optim.batch_size // (
-            self.optim.micro_batch or self.optim.batch_size  # 0: the whole batch at once
-        )
         self.clock = Clock(
             report, self.start_step, len(self.rates), self.steps_per_epoch, self.optim.batch_size
         )
 
     def _restore(self) -> None:
-        found = checkpoint.newest(self.run_dir, self.report)
+        found = distributed.from_leader(lambda: checkpoint.newest(self.run_dir, self.report))
         if not found:
             return
         self.start_step, self.progress = found["step"], Progress(**found["progress"])
@@ -189,25 +191,32 @@ class Run:
 
     def step(self, engine: Engine, micro: Iterable[Batch]) -> None:
         step = engine.state.iteration - 1  # Ignite counts from 1
-        torch.manual_seed(seed_of(self.seed, step))  # dropout and stochastic depth
+        self.draw_from(step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rates[step]
         self.model.train()
         self.optimizer.zero_grad()
-        for batch in micro:
+        for number, batch in enumerate(micro, start=1):
             batch = on(self.device, batch)
             if self.loss is None:
                 self.loss = self.choose_loss(batch)
-                torch.manual_seed(seed_of(self.seed, step))  # as if nothing had been timed
-            loss = self.loss(batch) / self.micro_batches  # gradients add up to those of the mean
-            loss.backward()
+                self.draw_from(step)  # as if nothing had been timed
+            with distributed.accumulating(self.trained, more=number < self.micro_batches):
+                loss = self.loss(batch) / self.micro_batches  # gradients add up to the mean's
+                loss.backward()
             self.loss_sum += loss.detach()
         self.optimizer.step()
+        self.statistics.meet()
         self.ema.update(step + 1)
+
+    def draw_from(self, step: int) -> None:
+        """Begin the random numbers of dropout and stochastic depth, other ones in each process."""
+        own = (-1 - self.share.rank,) if self.share.rank else ()  # no image has such an address
+        torch.manual_seed(seed_of(self.seed, step, *own))
 
     def choose_loss(self, batch: Batch) -> Loss:
         """The eager loss or the compiled one; which is faster is measured once per run."""
-        plain = plain_loss(self.task, self.model, self.device)
+        plain = plain_loss(self.task, self.trained, self.device)
         if self.progress.compiled is False:
             return plain
         compiled, why = compiling.compiled(plain), "compiled step, as before"
@@ -219,20 +228,22 @@ class Run:
         return compiled if self.progress.compiled else plain
 
     def look(self, engine: Engine) -> None:
-        if not math.isfinite(self.loss_sum.item()):
+        if not math.isfinite(distributed.mean(self.loss_sum).item()):
             raise Diverged(f"the loss is not finite by step {engine.state.iteration}")
 
     def pause(self, engine: Engine, due: bool = False) -> None:
         """Save if asked to stop, or if a checkpoint is due."""
-        stopping = self.stop()
-        if stopping or due or self.clock.overdue():
+        due = self.leads and (due or self.clock.overdue())  # the others' clocks know no saving
+        stopping, due = distributed.anywhere(self.stop(), due)
+        if stopping or due:
             self.save(engine.state.iteration)
         if stopping:
+            distributed.from_leader(lambda: None)  # nobody leaves before it is saved
             raise Preempted(f"stopped at step {engine.state.iteration}; the same command goes on")
 
     def end_epoch(self, engine: Engine) -> None:
         epoch, step = engine.state.epoch, engine.state.iteration  # both count from 1
-        loss = self.loss_sum.item() / self.steps_per_epoch  # mean over the epoch
+        loss = distributed.mean(self.loss_sum).item() / self.steps_per_epoch  # over the epoch
         self.refuse_non_finite(step)  # before an evaluation of useless weights
         self.loss_sum.zero_()
         tops = {}
@@ -246,7 +257,8 @@ class Run:
             self.progress.history.append({"epoch": epoch, "loss": loss, **tops})
         rate = self.rates[step - 1]
         told = {"epoch": epoch, "step": step, "rate": rate, "loss": loss, **tops}
-        self.epochs_told.add(told)
+        if self.epochs_told:
+            self.epochs_told.add(told)
         engine.state.metrics = told  # what a tracker mirrors
         self.clock.line(step, rate, loss, tops)
 
@@ -263,7 +275,8 @@ class Run:
     def evaluation_epochs(self) -> set[int]:
         """As often as EVALUATION_SHARE allows, and the last epoch."""
         both = (self.evaluations[split].dataset for split in self.watched)
-        images = 2 * sum(map(len, both))  # pyrefly: ignore  torch asks no length of a Dataset
+        here = sum(map(len, both))  # pyrefly: ignore  torch asks no length of a Dataset
+        images = 2 * sum(distributed.gathered(here))
         evaluated = images * self.test_passes  # forward passes of a training view
         trained = 3 * self.steps_per_epoch * self.optim.batch_size  # backward is two forward passes
         every = math.ceil(evaluated / (trained * EVALUATION_SHARE))  # epochs
@@ -278,7 +291,9 @@ class Run:
         self.refuse_non_finite(step)  # the newest checkpoint is always a good one
         progress = asdict(self.progress)  # a copy: the run itself goes on with its own seconds
         progress["seconds"] += self.clock.seconds  # of this process so far
-        progress["loss_sum"] = self.loss_sum.item()
+        progress["loss_sum"] = distributed.mean(self.loss_sum).item()
+        if not self.leads:
+            return
         with self.clock.saving():
             state = {
                 "step": step,  # number of steps done
@@ -297,7 +312,8 @@ class Run:
             if tensor.is_floating_point()
         ]
         # NaN and infinity survive a norm and a sum: the host waits once, not for every tensor
-        total = torch.stack(torch._foreach_norm(tensors)).double().sum() + self.loss_sum
+        total = torch.stack(torch._foreach_norm(tensors)).double().sum()
+        total += distributed.mean(self.loss_sum)
         if not math.isfinite(total.item()):
             raise Diverged(f"the loss or a weight is not finite by step {step}")
 

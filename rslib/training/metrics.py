@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from ignite.metrics import Metric
 
+from rslib.training import distributed
+
 
 class Correct(Metric):
     """Top-1 over (logits (N, C), labels (N,)) pairs, in the order of the data.
@@ -22,7 +24,9 @@ class Correct(Metric):
         self._right.append((logits.argmax(1) == labels).cpu())
 
     def compute(self) -> dict[str, int | str]:
-        right = torch.cat(self._right).numpy()  # bool (images of the split,)
+        # each process had a part of the split, in the order of ranks
+        parts = distributed.gathered(torch.cat([torch.empty(0, dtype=torch.bool), *self._right]))
+        right = torch.cat(parts).numpy()  # bool (images of the split,)
         # 8 images per byte, the last one filled up with zeros: `n` tells where to stop
         bits = base64.b64encode(np.packbits(right).tobytes()).decode()
         return {"correct": int(right.sum()), "n": len(right), "bits": bits}

@@ -11,6 +11,8 @@ from ignite.metrics import Metric
 from torch import nn
 from torch.utils.data import DataLoader
 
+from rslib.data.loaders import ALL, Share
+
 Batch = Sequence[torch.Tensor]  # of images: uint8 (N, 3, S, S) and int64 labels (N,)
 Loss = Callable[[Batch], torch.Tensor]  # to a scalar, float32
 
@@ -29,8 +31,10 @@ class Task(Protocol):
         """A new network on the CPU. It draws its weights from torch's global generator."""
         ...
 
-    def loaders(self, seed: int, start_step: int = 0) -> tuple[Batches, Mapping[str, DataLoader]]:
-        """(training batches from start_step on, {split: evaluation batches})."""
+    def loaders(
+        self, seed: int, start_step: int = 0, share: Share = ALL
+    ) -> tuple[Batches, Mapping[str, DataLoader]]:
+        """(training batches from start_step on, {split: evaluation batches}), of a share."""
         ...
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:

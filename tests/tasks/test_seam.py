@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from rslib import machine, paths, tasks
 from rslib.config import InputError, Recipe, evolve
-from rslib.data.loaders import Schedule
+from rslib.data.loaders import ALL, Schedule
 from rslib.evidence import results
 from rslib.recipes import Row, Study, studies
 from rslib.running import runs, sweep
@@ -40,8 +40,8 @@ class Points:
     def build(self):
         return torch.nn.Sequential(torch.nn.Unflatten(1, (2, 1, 1)), torch.nn.Conv2d(2, 2, 1))
 
-    def loaders(self, seed, start_step=0):
-        schedule = Schedule(64, 16, 16, self.recipe.optim.epochs, seed, start_step)
+    def loaders(self, seed, start_step=0, share=ALL):
+        schedule = Schedule(64, 16, 16, self.recipe.optim.epochs, seed, start_step, share)
         train = DataLoader(Addressed(self.data.points), batch_sampler=schedule)
         return train, {s: DataLoader(self.data.points, 32) for s in ("train", "minival", "test")}
 

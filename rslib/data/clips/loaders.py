@@ -12,7 +12,7 @@ from rslib.data.clips.crops import Show, evaluated, even_clips, random_clip, tra
 from rslib.data.clips.keep import Say
 from rslib.data.clips.reading import UnreadableClip
 from rslib.data.clips.sets import Clips, ClipSet, refuse_many
-from rslib.data.loaders import Schedule, is_gpu
+from rslib.data.loaders import ALL, Schedule, Share, is_gpu
 from rslib.data.randomness import generator
 from rslib.data.unreadable import shown
 
@@ -133,6 +133,7 @@ def train_batches(
     seed: int,
     micro_batch: int = 0,
     start_step: int = 0,
+    share: Share = ALL,
     workers: int = 0,
     device: torch.device | None = None,
     report: Say = print,
@@ -147,7 +148,7 @@ def train_batches(
     count = len(clip_set.train)
     if count < batch_size:
         raise InputError(f"{count} training clips do not fill one batch of {batch_size}")
-    schedule = Schedule(count, batch_size, micro_batch, epochs, seed, start_step)
+    schedule = Schedule(count, batch_size, micro_batch, epochs, seed, start_step, share)
     view = TrainView(clip_set.train, show)
     loader = DataLoader(
         view,
@@ -166,6 +167,7 @@ def eval_batches(
     part: str = "test",
     order: str = "",
     batch_size: int = 8,
+    share: Share = ALL,
     workers: int = 0,
     device: torch.device | None = None,
     report: Say = print,
@@ -173,10 +175,14 @@ def eval_batches(
     """(uint8 views (N, V, 3, T, S, S), int64 labels (N,)) of a split, in its own order.
 
     V: clips times crops, whose probabilities are to be averaged; S: the short side. A video that
-    cannot be read is left out: what is counted is what was shown. order: as `EvalView` has it.
+    cannot be read is left out: what is counted is what was shown. Of a share, its part alone.
+    order: as `EvalView` has it.
     """
+    count = len(clips)
+    if share != ALL:
+        clips = clips.take(share.part(count))
     view = EvalView(clips, show, order)
     loader = DataLoader(
         view, batch_size, num_workers=workers, collate_fn=collate, pin_memory=is_gpu(device)
     )
-    return Batches(loader, len(clips), part, report)
+    return Batches(loader, count, part, report)
