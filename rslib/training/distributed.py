@@ -182,19 +182,17 @@ class RunningStatistics:
     Running statistics are a sum: s ← (1 − m)·s + m·x for each micro-batch x in turn. Rank r has the
     micro-batches r·k … r·k + k − 1. What these added to its own statistics is s_r − (1 − m)^k · s₀,
     which the micro-batches of later ranks shrink by (1 − m)^k each. So one sum over all processes
-    gives what one process finds, up to rounding. DDP's own way would leave out other ranks'.
+    gives what one process finds, up to rounding. DDP's own way would leave out other ranks'. BN's
+    batch counters count the micro-batches of one process: with a fixed momentum nothing reads them.
     """
 
     def __init__(self, model: nn.Module, each: int) -> None:
         """each: k, the micro-batches of a step in one process."""
         self.tensors: list[torch.Tensor] = []
-        self.counters: list[torch.Tensor] = []
-        self.others = each * (size() - 1)  # micro-batches of a step that are not trained here
         kept: list[torch.Tensor] = []  # of each tensor, in its shape: (1 − m)^k
         for norm in model.modules() if size() > 1 else ():
             if isinstance(norm, NORMS) and norm.track_running_stats:
                 keeps = (1 - norm.momentum) ** each  # pyrefly: ignore  None is of no network here
-                self.counters.append(norm.get_buffer("num_batches_tracked"))
                 for name in ("running_mean", "running_var"):
                     self.tensors.append(norm.get_buffer(name))
                     kept.append(torch.full_like(self.tensors[-1], keeps))
@@ -215,4 +213,3 @@ class RunningStatistics:
         self.before = self.kept**here.of * self.before + added
         parts = self.before.split([t.numel() for t in self.tensors])
         torch._foreach_copy_(self.tensors, list(parts))
-        torch._foreach_add_(self.counters, self.others)
