@@ -7,7 +7,7 @@ import torch
 from rslib import models, tasks
 from rslib.data.splits import clean_train
 from rslib.evidence import results
-from rslib.training import engine, optim
+from rslib.training import engine, forward, optim
 
 TIMED_STEPS = 4
 TIMED_SECONDS = 20.0  # … or as many as fit
@@ -39,9 +39,9 @@ def image_seconds(job, device):
     while len(times) < 2 or (len(times) < TIMED_STEPS and sum(times) < TIMED_SECONDS):
         begin = time.perf_counter()
         if batch is None or device.type == "cpu":
-            batch = engine.on(device, next(stream))
+            batch = forward.on(device, next(stream))
         optimizer.zero_grad()
-        with engine.autocast(device):
+        with forward.autocast(device):
             loss = task.loss(model, batch)
         loss.backward()
         optimizer.step()

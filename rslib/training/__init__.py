@@ -1,9 +1,9 @@
 """How a network is trained: the engine and its parts.
 
-`engine` (one function, `fit`, on Ignite), `task` (what it asks of a task), `optim` (learning rates,
-SGD, RMSProp), `ema`, `checkpoint`, `history` (a line an epoch, live), `metrics`, `clock` (the
-printed line, when to save), `compiling` (the compiled step), `distributed` (one run in several
-processes).
+`engine` (one function, `fit`, on Ignite), `task` (what it asks of a task), `forward` (a batch
+through a network), `distributed` (one run in several processes), `optim` (learning rates, SGD,
+RMSProp), `ema`, `checkpoint`, `history` (a line an epoch, live), `tracking` (the same elsewhere),
+`metrics`, `clock` (the printed line, when to save), `compiling` (the compiled step).
 
 May import data, for the addresses of random numbers, and the ground. Only these files import
 Ignite.

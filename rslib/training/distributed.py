@@ -12,6 +12,7 @@ Without torchrun every function here does the work of a single process.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -168,7 +169,11 @@ def wrapped(model: nn.Module) -> nn.Module:
     broadcast_buffers=False: DDP would give all processes rank 0's BN statistics before each step,
     which are those of its own micro-batches alone; see `RunningStatistics`.
     """
-    return DistributedDataParallel(model, broadcast_buffers=False) if size() > 1 else model
+    if size() == 1:
+        return model
+    with warnings.catch_warnings():  # its new name is not known to the oldest PyTorch that we take
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        return DistributedDataParallel(model, broadcast_buffers=False)
 
 
 def accumulating(model: nn.Module, more: bool) -> AbstractContextManager:

@@ -15,7 +15,7 @@ from rslib.data.images import open_images, source
 from rslib.recipes import scales
 from rslib.running import provenance
 from rslib.tasks.classify import Classify
-from rslib.training import engine
+from rslib.training import forward
 from rslib.weights import read
 
 
@@ -46,7 +46,7 @@ def test_a_finished_run_is_exported_by_the_average_of_its_weights(epochs_run, tm
     network = models.load(models.build(recipe, found["data"]["classes"]), read(file))
     task = Classify(recipe, open_images(recipe.data, source("fashion-mnist")))
     test = task.loaders(seed=1)[1]["test"]
-    scored = engine.run_metrics(task, {"ema": network}, test, torch.device("cpu"))
+    scored = forward.run_metrics(task, {"ema": network}, test, torch.device("cpu"))
     assert scored["ema"] == found["metrics"]["test"]["ema"]
 
 

@@ -21,7 +21,7 @@ from rslib.models import load_timm, resnet_rs
 from rslib.models.resnet import Bottleneck
 from rslib.running import sweep
 from rslib.tasks.classify import Classify
-from rslib.training import checkpoint, compiling, engine, optim
+from rslib.training import checkpoint, compiling, engine, forward, optim
 from rslib.training.ema import Ema
 
 pytestmark = pytest.mark.gpu
@@ -212,7 +212,7 @@ def test_the_compiled_step_is_the_eager_one(device):
     found = []
 
     def loss(batch):
-        with engine.autocast(device):
+        with forward.autocast(device):
             logits = network(batch[0])
         return nn.functional.cross_entropy(logits.float(), batch[1])
 

@@ -11,7 +11,7 @@ from rslib.config import InputError, Recipe, evolve
 from rslib.data import images
 from rslib.models.resnet import IMAGE, Bottleneck
 from rslib.tasks.classify import Classify
-from rslib.training import compiling, engine
+from rslib.training import compiling, engine, forward
 
 CPU = torch.device("cpu")
 
@@ -48,7 +48,7 @@ def test_the_compiled_step_is_the_plain_one():
         model = model.to(memory_format=torch.channels_last).train()
         nn.init.constant_(block.branch.norm3.weight, 0.5)  # at 0 the branch would have no part
         task = Classify(evolve(Recipe(), {"regularization.label_smoothing": 0.1}), None)
-        loss = kind(engine.plain_loss(task, model, CPU))
+        loss = kind(forward.plain_loss(task, model, CPU))
         for step in range(2):
             shown = batch()
             torch.manual_seed(step)  # as the engine does: dropout's address
@@ -65,7 +65,7 @@ def test_the_compiled_step_is_the_plain_one():
 def test_the_faster_one_is_kept_and_the_model_is_left_alone(eager, ours, kept, task, monkeypatch):
     model = task.build().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    plain = engine.plain_loss(task, model, CPU)
+    plain = forward.plain_loss(task, model, CPU)
     monkeypatch.setattr(compiling, "compiled", lambda loss: lambda batch: loss(batch))
     step = compiling.step_seconds
 

@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
 import pytest
 import torch
-from ranks import Ranks, together
+from ranks import Ranks, free_port, together
 from torch import nn
 
 from rslib import __main__
@@ -196,11 +198,15 @@ def shared(monkeypatch):
 def begun(runs_dir):
     """The command in two processes, which have trained an epoch."""
     ranks = Ranks(2, lambda rank: __main__.main([*COMMAND, "--runs-dir", str(runs_dir)]))
+    wait_for_an_epoch(runs_dir)
+    return ranks
+
+
+def wait_for_an_epoch(runs_dir):
     deadline = time.monotonic() + 300
     while not [*runs_dir.glob("table1/*/attempt-1/history.jsonl")]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    return ranks
 
 
 @pytest.mark.long
@@ -248,3 +254,41 @@ def test_what_two_processes_cannot_share_is_refused_by_one_of_them(tmp_path, cap
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "rslib" in line]
     assert line.startswith("rslib: 2 processes cannot share a batch of 16 images")
     assert line.endswith("world sizes that work: 1")
+
+
+SCRIPT = """
+import sys
+from dataclasses import replace
+from rslib import __main__
+from rslib.config import evolve
+from rslib.tasks.classify import Classify
+
+at_scale = Classify.at_scale
+
+def smaller(row, scale, **options):
+    scaled = at_scale(row, scale, **options)
+    return replace(scaled, recipe=evolve(scaled.recipe, {"optim.micro_batch": 4}))
+
+Classify.at_scale = staticmethod(smaller)
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.long
+def test_torchrun_itself_starts_and_stops_a_run(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    torchrun += ["--master-port", str(free_port()), str(tmp_path / "script.py")]
+    words = [*torchrun, *COMMAND, "--runs-dir", str(tmp_path)]
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(words, **told) as process:
+        wait_for_an_epoch(tmp_path)
+        process.terminate()
+        said, _ = process.communicate(timeout=120)
+    assert said.count("rslib: stopped at step") == 1 and said.count("rslib: ") == 1
+    (run_dir,) = tmp_path.glob("table1/*/attempt-1")
+    step = checkpoint.newest(run_dir)["step"]
+    done = subprocess.run(words, **told, timeout=300)
+    assert done.returncode == 0 and f"resumed at step {step}\n" in done.stdout
+    result = json.loads((run_dir / "result.json").read_text())
+    assert [session["world_size"] for session in result["sessions"]] == [2, 2]
