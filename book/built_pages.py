@@ -48,13 +48,13 @@ def change_pages(app, error):
     if error or app.builder.format != "html":
         return
     out = Path(app.outdir)
-    theme = app.config.html_theme_options
+    address = public_address(app.config)
     for page in out.rglob("*.html"):
         text = page.read_text("utf-8")
         changed = mended(text)
-        if "launch_buttons" in theme:
-            place = theme["repository_url"].rstrip("/"), theme["repository_branch"]
-            changed = linked(changed, *place)
+        if address:
+            branch = app.config.html_theme_options["repository_branch"]
+            changed = linked(changed, address, branch)
         if changed != text:
             page.write_text(changed, "utf-8")
     for file in (out / "_static" / "scripts").glob("fontawesome.js*"):
@@ -103,9 +103,15 @@ def last_change(files, folder):
 
 def offer_launch(app, config):
     """The theme fails on buttons without an address, so they cannot stay in _config.yml."""
-    options = config.html_theme_options
-    if options.get("repository_url", "").startswith("https://github.com/"):
-        options.update(launch_buttons={"colab_url": COLAB}, use_repository_button=True)
+    if public_address(config):
+        buttons = {"launch_buttons": {"colab_url": COLAB}, "use_repository_button": True}
+        config.html_theme_options.update(buttons)
+
+
+def public_address(config):
+    """The book's address on GitHub, "" without one."""
+    address = config.html_theme_options.get("repository_url", "").rstrip("/")
+    return address if address.startswith("https://github.com/") else ""
 
 
 def setup(app):
