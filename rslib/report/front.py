@@ -128,14 +128,18 @@ def count(verdicts):
 
 
 def _listed(sign, words, verdicts):
+    """A line that names primary claims, or components where there are no others."""
     if not verdicts:
         return []
+    primary = [v for v in verdicts if not v.claim.after] or verdicts
     claims = {}
-    for v in verdicts:
+    for v in primary:
         claims.setdefault(v.claim.says, []).append(
             f"{v.images} {signed((v.claim.sign or 1) * v.mark.value)}"
         )
     named = "; ".join(f"{says} ({', '.join(where)})" for says, where in claims.items())
+    if parts := len(verdicts) - len(primary):
+        named += f"; and {parts} of components of such claims"
     return [f"- **{sign} {count(len(verdicts))} {words}**: {named}."]
 
 
