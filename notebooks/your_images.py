@@ -18,7 +18,7 @@
 #
 # The paper recommends its revised ResNets as baselines. This page trains one on a folder of images, looks at
 # what it does, exports it, and predicts new pictures. By default the folder holds eight classes of clothes,
-# 60 training images each, and all of it takes about a minute.
+# 60 images each (six of them held out), and all of it takes about a minute.
 
 # %% tags=["parameters", "hide-input"]
 folder: str = ""  # train/<class>/* (and val/, test/), or <class>/*, or a CSV of path,label; empty for eight embedded classes
@@ -66,13 +66,13 @@ set_matplotlib_formats("jpeg", bbox_inches=None, pil_kwargs={"quality": 80})
 
 # %% tags=["remove-input", "scroll-output"]
 options = asdict(asked)
-folder, report = options.pop("folder"), print
-if not folder:  # what a CPU trains in half a minute; said below, without this machine's times
+source, report = options.pop("folder"), print
+if not source:  # what a CPU trains in half a minute; said below, without this machine's times
     small = {"model": "resnet_rs_26", "width": 0.25, "resolution": 32, "epochs": 30, "threads": 1}
     options |= {option: value for option, value in small.items() if options[option] is None}
-    folder = eight_classes(paths.runs_dir(asked.runs_dir) / "eight-classes")
+    source = eight_classes(paths.runs_dir(asked.runs_dir) / "eight-classes")
     report = [].append
-run = rslib.train(folder, **options, report=report)
+run = rslib.train(source, **options, report=report)
 listing = run.listing()
 judged = run.evaluate()
 
@@ -83,7 +83,7 @@ TRAINED = (
     f"{len(run.classes)} classes at {recipe.data.resolution} px for {recipe.optim.epochs} epochs, one seed."
 )
 CAVEAT = "Another seed or other images of the same kind give another number." + (
-    "" if asked.folder else " Clothes of 28 pixels say nothing about your images."
+    "" if asked.folder else " This accuracy does not predict that on your images."
 )
 Markdown(own.answer(judged, TRAINED, CAVEAT))
 

@@ -1,7 +1,7 @@
 """The front page: what was found, one figure of it, and what of the paper has been run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rslib.evidence import blocks, stats
 from rslib.evidence.blocks import Judged
@@ -82,15 +82,15 @@ def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
     found = sorted(judged(recorded), key=lambda verdict: not verdict.study.blocked)
     kinds = {sign: [v for v in found if v.sign == sign] for sign in "✓✗–?"}
     lines = [":::{admonition} What was found\n:class: note\n"]
-    lines += [scale(recorded), ""]
+    lines += [scale(recorded, {v.study.name for v in found}), ""]
     lines += _listed("✓", "as in the paper", kinds["✓"])
     lines += _listed("✗", "the other way round here", kinds["✗"])
     lines += _listed("–", f"no effect larger than {blocks.SAME:g} point", kinds["–"])
     if open := kinds["?"]:
         sizes = [v.visible for v in open]
         lines.append(
-            f"- **? {count(len(open))} undecided**: effects could be seen from {min(sizes):.1f} to "
-            f"{max(sizes):.1f} points on, by claim."
+            f"- **? {count(len(open))} undecided**: these runs could only detect effects larger "
+            f"than {min(sizes):.1f} to {max(sizes):.1f} points, depending on the claim."
         )
     waiting = [s.title.split(":")[0] for s in TRAINED.values() if not _complete(s, found)]
     if waiting:
@@ -104,9 +104,9 @@ def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
     return "\n".join(lines) + "\n"
 
 
-def scale(recorded):
-    """One sentence: how many runs at which scale, over which data sets."""
-    groups = [g for s in TRAINED for g in evidence(recorded[s]) if s not in NOTES]
+def scale(recorded, judged):
+    """One sentence: how many runs at which scale, over which data sets. judged: studies."""
+    groups = [g for s in TRAINED for g in evidence(recorded[s]) if s in judged]
     told = []
     for name in dict.fromkeys(g[0]["scale"] for g in groups):
         held = [g for g in groups if g[0]["scale"] == name]
@@ -119,7 +119,7 @@ def scale(recorded):
         )
     if not told:
         return "No run is recorded."
-    return f"{' and '.join(told)} test the direction of each claim, not its size:"
+    return f"{' and '.join(told)} test the direction of claims, not their size:"
 
 
 def count(verdicts):
@@ -134,12 +134,14 @@ def _listed(sign, words, verdicts):
     primary = [v for v in verdicts if not v.claim.after] or verdicts
     claims = {}
     for v in primary:
+        way = v.claim.sign or 1
+        low, high = sorted(way * end for end in v.mark.ends)
         claims.setdefault(v.claim.says, []).append(
-            f"{v.images} {signed((v.claim.sign or 1) * v.mark.value)}"
+            f"{v.images} {signed(way * v.mark.value)} points, {signed(low)} to {signed(high)}"
         )
-    named = "; ".join(f"{says} ({', '.join(where)})" for says, where in claims.items())
+    named = "; ".join(f"{says} ({'; '.join(where)})" for says, where in claims.items())
     if parts := len(verdicts) - len(primary):
-        named += f"; and {parts} of components of such claims"
+        named += f"; and {parts} of their components"
     return [f"- **{sign} {count(len(verdicts))} {words}**: {named}."]
 
 
@@ -166,8 +168,18 @@ def figure(recorded: Mapping[str, Sequence[dict]]):
         ids = {claim.id for claim in counted(study) if not claim.after}
         held = [groups[study.name].get(name, []) for name in names]
         lines.append(forest.Line(label=HEADINGS.get(study.name, study.title.split(":")[0])))
-        lines += forest.lines(study, held, only=lambda claim, ids=ids: claim.id in ids)
+        rows = forest.lines(study, held, only=lambda claim, ids=ids: claim.id in ids)
+        lines += [replace(row, marks=_once(row.marks)) for row in rows]
     return forest.figure(lines, names)
+
+
+def _once(marks):
+    """Images on which a study was not run are left blank, unless it was run on none."""
+    missing = all(mark == tables.NOT_RUN for mark in marks)
+    return [
+        "" if mark == tables.NOT_RUN and not (missing and place == 0) else mark
+        for place, mark in enumerate(marks)
+    ]
 
 
 HEADINGS = {

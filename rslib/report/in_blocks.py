@@ -33,15 +33,15 @@ def judged(study, results):
     return blocks.judge(study.at(results[0]["scale"]), results)
 
 
-def answer(study, groups, caveat):
+def answer(study, groups, caveat, also=()):
     """Markdown: an admonition with the primary claims' verdicts; groups: as `tables.by_protocol`.
 
-    caveat: the strongest one, a sentence.
+    caveat: the strongest one, a sentence. also: ids of components that are told too.
     """
 
     def told(group):
-        primary = [found for found in judged(study, group) if not found.claim.after]
-        return [(found.verdict, sentence(found)) for found in primary]
+        shown = [f for f in judged(study, group) if not f.claim.after or f.claim.id in also]
+        return [(found.verdict, sentence(found)) for found in shown]
 
     return admonition(groups, told, caveat)
 

@@ -34,7 +34,7 @@ def test_two_rows_share_one_run_and_it_says_what_it_is(epochs_run):
     assert found["environment"]["device"] == "cpu" and found["environment"]["threads"] == 1
     text = json.dumps(found)
     assert str(runs_dir) not in text and os.uname().nodename not in text
-    assert len(list(runs_dir.glob("table1/*"))) == 1
+    assert len(list(runs_dir.glob("table1/*/"))) == 1
 
 
 def test_a_finished_run_is_exported_by_the_average_of_its_weights(epochs_run, tmp_path):
