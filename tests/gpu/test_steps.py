@@ -82,3 +82,9 @@ def test_steps_of_clips_are_timed_in_both_precisions():
     ]
     assert all(row["what"].endswith("2 clips of 4 frames, 32 px") for row in found)
     assert all(min(row["wall"]["seconds"]) > 0 for row in found)
+
+
+def test_no_machine_is_too_fast_to_be_paced():
+    """Seconds of training that ask for more steps than a whole run of this scale has."""
+    task, recipe = gpu_evidence.made_up("cpu")
+    assert len(task.image_set.train) / recipe.optim.batch_size * recipe.optim.epochs > 100_000
