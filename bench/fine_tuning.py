@@ -14,6 +14,7 @@ CIFAR-10 is a folder with train/<class>/ and test/<class>/. The same command goe
 import argparse
 import csv
 import hashlib
+import itertools
 import json
 import time
 from pathlib import Path
@@ -86,15 +87,16 @@ def main(images, file):
     before, row = trained(first, epochs=40)
     if ("before", 1) not in done:
         keep("before", 1, row)
-    for seed in SEEDS:
+    # the longest runs last
+    for (variant, options), seed in itertools.product(VARIANTS.items(), SEEDS):
+        if (variant, seed) in done:
+            continue
         start = HELD_OUT + LEARNED * (seed - 1)
         part = {"train": slice(start, start + LEARNED), "valid": slice(HELD_OUT)}
         second = listed(work / f"learned-{seed}.csv", images, classes[half:], part)
-        for variant, options in VARIANTS.items():
-            if (variant, seed) not in done:
-                weights = str(before.folder) if variant == "fine-tuned" else None
-                _, row = trained(second, weights=weights, seed=seed, **options)
-                keep(variant, seed, row)
+        weights = str(before.folder) if variant == "fine-tuned" else None
+        _, row = trained(second, weights=weights, seed=seed, **options)
+        keep(variant, seed, row)
 
 
 if __name__ == "__main__":

@@ -288,8 +288,8 @@ display(
     Markdown(
         "Top-1 is measured on the test images with the weights of the last epoch, never the best one: "
         "mean and standard deviation over n runs. The first three rows are compared by the raw weights, "
-        "the others by the average. The interval is for one step alone, at 95 % over other seeds, with "
-        "the deviation pooled over all rows; p is corrected for the ten steps together. *On training "
+        "the others by the average. The interval is for one step alone, at 95 % over other seeds, by "
+        "the scatter of its two rows; p is corrected for the ten steps together. *On training "
         "images* is the mean over training images without augmentation. The last two lines are rows "
         "that no table of the paper has; claims need them."
     )
@@ -321,11 +321,11 @@ display(
 # A claim has a direction only if three tests distinguish it from zero: over other seeds, with the
 # deviation pooled over all rows and p corrected for all fourteen claims ({term}`Holm's correction`); over other seeds again, by the
 # scatter of its own rows; over other test images. The intervals are for one claim alone, so all of them
-# may exclude zero where the corrected verdict is "inconclusive". Claims about overfitting are judged
+# may exclude zero where the corrected verdict is "undecided". Claims about overfitting are judged
 # only where the network can memorize its training images. A question mark stands where two runs per row,
 # as the paper has them, could not distinguish its effect from zero.
 
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "The fourteen claims of Table 1 with the measured effects, in points. Thick bars are 95 % intervals over seeds, thin ones those over test images, and a red tick is the paper's effect.", "name": "figure-claims"}, "image": {"alt": "Effect of each of the fourteen claims in points with its two intervals, a panel for each data set. Marks right of zero agree with the paper's direction; filled circles are claims that held, crosses reversed claims, hollow squares undecided claims."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The fourteen claims of Table 1 with the measured effects, in points. Thick bars are 95 % intervals over seeds, thin ones those over test images, and an orange tick is the paper's effect.", "name": "figure-claims"}, "image": {"alt": "Effect of each of the fourteen claims in points with its two intervals, a panel for each data set. Marks right of zero agree with the paper's direction; filled circles are claims that held, crosses reversed claims, hollow squares undecided claims."}}
 if evidence:
     forest.of_groups(TABLE_1, evidence)
 else:
@@ -360,7 +360,7 @@ _ = plot.curves(TABLE_1, evidence, titles)
 # papermill notebooks/table1.ipynb out.ipynb -p scale smoke           # a minute, two CPU cores
 # papermill notebooks/table1.ipynb out.ipynb -p scale laptop          # about 35 minutes a seed
 # papermill notebooks/table1.ipynb out.ipynb -p epochs 350            # ImageNet, on a GPU machine
-# rslib run table1_blocks --scale laptop --seeds 8 --data-dir DATA    # the corners in blocks
+# python -m rslib run table1_blocks --scale laptop --seeds 8 --data-dir DATA    # the corners in blocks
 # ```
 #
 # - This page trains nothing unless `scale` or `epochs` asks for it. Then `-p rows cosine,epochs` trains

@@ -111,7 +111,7 @@ if judged:
 # ## Why exposure
 #
 # Weight decay shrinks a weight by the factor exp(−wd · Σ learning rate) over a whole run. With the
-# paper's 109,475 steps that exponent is 8.8 for 1e-4; with this scale's 5,250 steps it is 0.026, and the
+# paper's 109,475 steps that exponent is 8.6 for 1e-4; with this scale's 5,250 steps it is 0.026, and the
 # paper's two decays cannot differ. A reduced scale therefore keeps the ratio of the decays and chooses
 # their exposures: 0.4 stands for 1e-4, 0.16 for 4e-5, and a third decay of 2.5e-4 (exposure 1.0) makes
 # two equal steps.
@@ -136,7 +136,7 @@ claims.sums(TABLE_2)
 # ## What would change our mind
 #
 # An interaction of the other sign at the `gpu` scale, or the paper's own cells at paper scale, where the
-# network sees 1.28 million images and the exposure is 8.8.
+# network sees 1.28 million images and the exposure is 8.6.
 #
 # ## Run it yourself
 #

@@ -91,9 +91,9 @@ Markdown(own.answer(judged, TRAINED, CAVEAT))
 # The same in a shell is three commands:
 #
 # ```bash
-# rslib train flowers --model resnet_rs_26 --width 0.25 --resolution 64
-# rslib predict runs/train/flowers-0123456789-s1 new/ --to predictions.csv
-# rslib export runs/train/flowers-0123456789-s1 flowers.onnx
+# python -m rslib train flowers --model resnet_rs_26 --width 0.25 --resolution 64
+# python -m rslib predict runs/train/flowers-0123456789-s1 new/ --to predictions.csv
+# python -m rslib export runs/train/flowers-0123456789-s1 flowers.onnx
 # ```
 #
 # ## The images

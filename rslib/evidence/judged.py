@@ -84,6 +84,11 @@ class Judged:
         return wrong[np.argsort(-self.chances[wrong], kind="stable")]
 
 
+def in_percent(share: float) -> str:
+    """As text: 74.4 %."""
+    return f"{100 * share:.1f} %"
+
+
 def wilson(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """(low, high), 0 to 1: Wilson's interval of a share, over other images of the same kind."""
     found = binomtest(right, n).proportion_ci(level, method="wilson")

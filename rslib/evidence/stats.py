@@ -163,7 +163,7 @@ def reduced_verdict(signed: float, holds: bool, regime: bool = True) -> str:
     if not regime:
         return "regime not reached"
     if not holds:
-        return "inconclusive"
+        return "undecided"
     return "same direction" if signed > 0 else "opposite direction here"
 
 
@@ -179,7 +179,7 @@ def paper_verdict(
     if holds and estimate.value * sign < 0:
         return "contradicted"
     if paper is None:
-        return "reproduced (direction)" if holds else "inconclusive"
+        return "reproduced (direction)" if holds else "undecided"
     low, high = estimate.interval(0.90)
     same = min(margin, abs(paper) / 2)
     if estimate.error and paper - same <= low and high <= paper + same:
@@ -188,4 +188,4 @@ def paper_verdict(
         return "reproduced (direction)"
     if estimate.error and -margin <= low and high <= margin and abs(paper) > 2 * margin:
         return "contradicted"  # there is nothing where the paper has much
-    return "consistent" if estimate.holds(paper) else "inconclusive"
+    return "consistent" if estimate.holds(paper) else "undecided"

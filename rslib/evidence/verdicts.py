@@ -32,7 +32,7 @@ HEADINGS = {
     "contradicted": "Contradicted",
     "opposite direction here": "The other way round here",
     "consistent": "Consistent: told neither from zero nor from the paper's size",
-    "inconclusive": "Undecided",
+    "undecided": "Undecided",
     "regime not reached": "Not testable here: the network does not overfit",
 }
 
@@ -130,8 +130,9 @@ def effect(
 def steps(study: Study, results: Results) -> dict[str, tuple[stats.Estimate, float]]:
     """{row id: (Estimate of the change from the row before, p by Holm over the ladder)}.
 
-    Of the steps whose two rows have two runs each: one run says nothing of the spread. The others
-    stay in the family. None at all where rows are no ladder.
+    The estimate is from the two rows' own scatter, as where claims are judged, and p is the larger
+    of its and of the pooled one's. Of the steps whose two rows have two runs each: one run says
+    nothing of the spread. The others stay in the family. None at all where rows are no ladder.
     """
     if not study.ladder:
         return {}
@@ -139,10 +140,11 @@ def steps(study: Study, results: Results) -> dict[str, tuple[stats.Estimate, flo
     for before, after in itertools.pairwise(study.rows):
         cells = {after.id: 1, before.id: -1}
         if all(len(score(study, id, results)) > 1 for id in cells):
-            changes[after.id] = effect(study, cells, results)[0]
+            changes[after.id] = effect(study, cells, results)
     missing = len(study.rows) - 1 - len(changes)
-    adjusted = stats.holm([change.p() for change in changes.values()] + [1.0] * missing)
-    return {id: (c, p) for (id, c), p in zip(changes.items(), adjusted, strict=False)}
+    ps = [max(estimate.p() for estimate in both) for both in changes.values()]
+    adjusted = stats.holm(ps + [1.0] * missing)
+    return {id: (own, p) for (id, (_, own)), p in zip(changes.items(), adjusted, strict=False)}
 
 
 def unjudged(study: Study, claim: Claim, results: Results) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rslib import config
-from rslib.evidence.judged import wilson
+from rslib.evidence.judged import in_percent, wilson
 from rslib.recipes.reasons import reasons
 
 LISTED = 50  # classes; the file's metadata has all
@@ -79,10 +79,11 @@ def scores(found: dict[str, Any]) -> list[str]:
     for part, what in found.items():
         counts = what.get("top1", what)
         low, high = wilson(counts["correct"], counts["n"])
+        share = in_percent(counts["correct"] / counts["n"])
         lines.append(
-            f"- {part} images: top-1 {counts['correct'] / counts['n']:.1%} of n = {counts['n']:,} "
-            f"(95 % interval over images {low:.1%} to {high:.1%})"
-            + (f", balanced accuracy {what['balanced']:.1%}" if "balanced" in what else "")
+            f"- {part} images: top-1 {share} of n = {counts['n']:,} "
+            f"(95 % interval over images {in_percent(low)} to {in_percent(high)})"
+            + (f", balanced accuracy {in_percent(what['balanced'])}" if "balanced" in what else "")
         )
     if "test" not in found:
         return [*lines, "- No image was kept apart for a test: held-out ones may have chosen."]

@@ -9,10 +9,10 @@ from rslib.atomic import write_atomically
 from rslib.config import InputError
 from rslib.evidence.gains import BASE, COSTS, PAYS, UNDECIDED, Compared, Gain
 from rslib.evidence.stats import GATE_TRAIN
-from rslib.report.forest import RED
+from rslib.report.forest import ORANGE
 from rslib.report.plot import BLUE
 
-COLOURS = {PAYS: BLUE, COSTS: RED}
+COLOURS = {PAYS: BLUE, COSTS: ORANGE}
 PAGE, FIGURE = "scales.md", "scales.png"
 
 

@@ -14,16 +14,15 @@ from rslib.recipes import Study
 from rslib.report import tables
 from rslib.report.plot import BLUE
 
-RED = sns.color_palette("colorblind", 4)[3]
+ORANGE = sns.color_palette("colorblind", 4)[3]
 # colour, mark and filling of each verdict: filled ones are decided
 MARKS = {
     "reproduced (magnitude)": (BLUE, "*", BLUE),
     "reproduced (direction)": (BLUE, "o", BLUE),
     "same direction": (BLUE, "o", BLUE),
-    "contradicted": (RED, "X", RED),
-    "opposite direction here": (RED, "X", RED),
+    "contradicted": (ORANGE, "X", ORANGE),
+    "opposite direction here": (ORANGE, "X", ORANGE),
     "consistent": ("0.45", "^", "none"),
-    "inconclusive": ("0.45", "s", "none"),
     UNDECIDED: ("0.45", "s", "none"),
     NO_LARGER: ("0.45", "o", "none"),
     "regime not reached": ("0.45", "D", "none"),
@@ -116,7 +115,7 @@ def turned(ends, sign):
 
 def figure(lines: Sequence[Line], titles: Sequence[str]):
     """One panel a title. Thick bars are 95 % intervals, thin black ones those over test images,
-    upright ticks blocks, and a red tick is the paper's own effect."""
+    upright ticks blocks, and an orange tick is the paper's own effect."""
     chart, axes = plt.subplots(
         1,
         max(1, len(titles)),
@@ -158,7 +157,9 @@ def _draw(ax, place, one, paper):
     name = {"color": color, "markerfacecolor": inside, "label": one.verdict}
     ax.plot(one.value, place, marker, linestyle="", **name)
     if paper is not None:
-        ax.plot(paper, place, "|", color=RED, markersize=11, markeredgewidth=2, label="the paper's")
+        ax.plot(
+            paper, place, "|", color=ORANGE, markersize=11, markeredgewidth=2, label="the paper's"
+        )
 
 
 def of_groups(study: Study, groups: Sequence[Sequence[dict]]):

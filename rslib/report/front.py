@@ -1,4 +1,4 @@
-"""The front page: what was found, one figure of it, and what of the paper has been run."""
+"""The front page: the verdicts that it counts, one figure of them, and what has been run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,8 +7,7 @@ from rslib.evidence import blocks, stats
 from rslib.evidence.blocks import Judged
 from rslib.recipes import Claim, Study
 from rslib.recipes.studies import STUDIES, TRAINED
-from rslib.report import forest, in_blocks, ratios, speed, tables
-from rslib.report.tables import signed
+from rslib.report import forest, in_blocks, tables
 
 # of each claim one version counts: these are tested again in blocks, and judged there
 AGAIN = {claim.id for claim in STUDIES["table1_blocks"].claims}
@@ -74,87 +73,6 @@ def visible(one, claims):
         return one.visible
     corrected = blocks.visible(one.seeds, stats.ALPHA / claims)
     return max(corrected, blocks.visible(one.own, stats.ALPHA))  # both have to distinguish it
-
-
-def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
-    """MyST: an admonition. cells: (agreeing, printed) of the tables of recipes; devices:
-    {device: measurements}."""
-    found = sorted(judged(recorded), key=lambda verdict: not verdict.study.blocked)
-    kinds = {sign: [v for v in found if v.sign == sign] for sign in "✓✗–?"}
-    lines = [":::{admonition} What was found\n:class: note\n"]
-    lines += [scale(recorded, {v.study.name for v in found}), ""]
-    lines += _listed("✓", "as in the paper", kinds["✓"])
-    lines += _listed("✗", "the other way round here", kinds["✗"])
-    lines += _listed("–", f"no effect larger than {blocks.SAME:g} point", kinds["–"])
-    if open := kinds["?"]:
-        sizes = [v.visible for v in open]
-        lines.append(
-            f"- **? {count(len(open))} undecided**: these runs could only detect effects larger "
-            f"than {min(sizes):.1f} to {max(sizes):.1f} points, depending on the claim."
-        )
-    waiting = [s.title.split(":")[0] for s in TRAINED.values() if not _complete(s, found)]
-    if waiting:
-        lines.append(f"- **Registered, not judged yet**: {', '.join(waiting)}.")
-    lines.append(
-        f"- **Exact at the paper's scale**: {cells[0]} of {cells[1]} printed settings of networks "
-        "and recipes (Tables 8, 10, 11 and 12)."
-    )
-    lines += [f"- **Speed** on {name}: {words}." for name, words in _speeds(devices)]
-    lines.append("\n**Nothing has been run on ImageNet.**\n:::")
-    return "\n".join(lines) + "\n"
-
-
-def scale(recorded, judged):
-    """One sentence: how many runs at which scale, over which data sets. judged: studies."""
-    groups = [g for s in TRAINED for g in evidence(recorded[s]) if s in judged]
-    told = []
-    for name in dict.fromkeys(g[0]["scale"] for g in groups):
-        held = [g for g in groups if g[0]["scale"] == name]
-        images, first = map(tables.images, held), held[0][0]["protocol"]
-        runs = {run["run_id"] for g in held for run in g}
-        told.append(
-            f"{len(runs)} runs at the {name} scale ({first['model'].split(',')[0]}, "
-            f"{first['train_images']:,} images of {first['resolution']} pixels, of "
-            f"{' and '.join(dict.fromkeys(images))})"
-        )
-    if not told:
-        return "No run is recorded."
-    return f"{' and '.join(told)} test the direction of claims, not their size:"
-
-
-def count(verdicts):
-    """A claim has a verdict for each data set."""
-    return f"{verdicts} verdict{'s' if verdicts != 1 else ''}"
-
-
-def _listed(sign, words, verdicts):
-    """A line that names primary claims, or components where there are no others."""
-    if not verdicts:
-        return []
-    primary = [v for v in verdicts if not v.claim.after] or verdicts
-    claims = {}
-    for v in primary:
-        way = v.claim.sign or 1
-        low, high = sorted(way * end for end in v.mark.ends)
-        claims.setdefault(v.claim.says, []).append(
-            f"{v.images} {signed(way * v.mark.value)} points, {signed(low)} to {signed(high)}"
-        )
-    named = "; ".join(f"{says} ({'; '.join(where)})" for says, where in claims.items())
-    if parts := len(verdicts) - len(primary):
-        named += f"; and {parts} of their components"
-    return [f"- **{sign} {count(len(verdicts))} {words}**: {named}."]
-
-
-def _complete(study, found):
-    """Is every claim that the front page counts judged? laws: Figure 2's have their own page."""
-    there = {v.claim.id for v in found if v.study.name == study.name}
-    primary = {c.id for c in counted(study) if not c.after}
-    return study.name in NOTES or (primary <= there and not study.laws)
-
-
-def _speeds(devices):
-    for name, variant, held in speed.columns(devices):
-        yield f"{name}, {variant}", ratios.tally(held, variant)
 
 
 def figure(recorded: Mapping[str, Sequence[dict]]):

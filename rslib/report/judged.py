@@ -11,7 +11,7 @@ import numpy as np
 
 from rslib.atomic import write_atomically
 from rslib.config import InputError
-from rslib.evidence.judged import Judged, wilson
+from rslib.evidence.judged import Judged, in_percent, wilson
 from rslib.report.sheets import sheet
 
 LISTED = 30  # classes that are told one by one; of more, the lowest
@@ -27,13 +27,15 @@ def text(judged: Judged) -> list[str]:
     right, n = judged.top1
     low, high = wilson(right, n)
     lines = [
-        f"{n:,} {judged.part}: top-1 {right / n:.1%} (95 % interval over images {low:.1%} to "
-        f"{high:.1%}), balanced accuracy {judged.balanced:.1%}"
+        f"{n:,} {judged.part}: top-1 {in_percent(right / n)} (95 % interval over images "
+        f"{in_percent(low)} to {in_percent(high)}), balanced accuracy {in_percent(judged.balanced)}"
     ]
     rows = {name: row for name, row in judged.by_class.items() if row[1]}
     if len(rows) > 1 and len({of for _, of, _ in rows.values()}) > 1:
         largest = max(rows, key=lambda name: rows[name][1])
-        lines.append(f"naming {largest} for all of them would score {rows[largest][1] / n:.1%}")
+        lines.append(
+            f"naming {largest} for all of them would score {in_percent(rows[largest][1] / n)}"
+        )
     if len(rows) < len(judged.by_class):
         lines.append(f"{len(judged.by_class) - len(rows)} classes have no images here")
     if len(rows) > LISTED:
@@ -105,7 +107,7 @@ def confusion_figure(judged: Judged):
             ink = "white" if shares[row, column] > 0.5 else "black"
             ax.text(column, row, counts[row, column], ha="center", va="center", color=ink)
     right, n = judged.top1
-    ax.set_title(f"{right / n:.1%} of {n:,} {judged.part}")
+    ax.set_title(f"{in_percent(right / n)} of {n:,} {judged.part}")
     return figure
 
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from rslib.evidence.judged import Judged, wilson
+from rslib.evidence.judged import Judged, in_percent, wilson
 from rslib.report.judged import SHORT
 from rslib.report.plot import BLUE, ORANGE
 from rslib.report.sheets import sheet
@@ -19,11 +19,11 @@ def answer(judged: Judged, trained: str, caveat: str) -> str:
     """MyST: an admonition. trained: on what and how, caveat: the strongest one; sentences."""
     right, n = judged.top1
     low, high = wilson(right, n)
-    return (
-        f":::{{admonition}} Answer\n:class: note\n\n**{right / n:.1%} of {n:,} {judged.part} are "
-        f"right** (95 % interval over images {low:.1%} to {high:.1%}); balanced accuracy is "
-        f"{judged.balanced:.1%}. {trained} {caveat}\n:::"
-    )
+    head = f"{in_percent(right / n)} of {n:,} {judged.part} are right"
+    span = f"95 % interval over images {in_percent(low)} to {in_percent(high)}"
+    balanced = f"balanced accuracy is {in_percent(judged.balanced)}"
+    told = f"**{head}** ({span}); {balanced}. {trained} {caveat}"
+    return f":::{{admonition}} Answer\n:class: note\n\n{told}\n:::"
 
 
 def counts(parts: Mapping[str, np.ndarray], classes: Sequence[str]) -> pd.DataFrame:

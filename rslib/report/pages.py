@@ -6,7 +6,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import blocks, devices, verdicts
 from rslib.recipes import pareto
-from rslib.report import claims, forest, front, in_blocks, power_law, ratios, speed, tables
+from rslib.report import claims, forest, front, in_blocks, memory, power_law, ratios, speed, tables
 
 PAGES = {"table1_blocks": "table1"}  # a study that is shown on another's page
 
@@ -62,6 +62,28 @@ def pace(recorded):
         printed = f"{match.v100:.1f}, {match.tpu:.1f}"
         cells = (ratios.words(ratios.compare(match, held, v)) for _, v, held in columns)
         lines += [_row(pair, printed, *cells)]
+    return "\n".join(lines) + "\n"
+
+
+def lighter(recorded, counts):
+    """Markdown for the scorecard: Table 3's two ratios of memory, for 32 images.
+
+    recorded: {device: measurements}; counts: {row of Table 7: `rslib.costs.counts.Counts`}.
+    """
+    columns = speed.columns(recorded)
+    names = [
+        f"{device}, {variant}, {memory.how(held, variant)}" for device, variant, held in columns
+    ]
+    lines = ["## [Table 3: more parameters, less memory](../notebooks/table3.ipynb)", ""]
+    lines += [_row("pair", "paper: TPUv3", *names), _row(*["---"] * (2 + len(names)))]
+    for match in memory.pairs():
+        told = []
+        for _, variant, held in columns:
+            one = memory.compare(match, held, variant, counts)
+            words = f"**{one.verdict}**: {one.value:.1f} ({one.span})" if one else ""
+            told.append(words or ratios.NOT_MEASURED)
+        pair = f"{speed.label(match.theirs)} : {speed.label(match.ours)}"
+        lines += [_row(pair, f"{memory.printed_ratio(match):.1f}", *told)]
     return "\n".join(lines) + "\n"
 
 

@@ -12,8 +12,9 @@ from nbclient.exceptions import CellExecutionError
 from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results, verdicts
+from rslib.recipes import pareto
 from rslib.recipes.studies import TRAINED
-from rslib.report import architecture, cells, explorer, front, pages, pairs, prices
+from rslib.report import architecture, cells, explorer, found, front, pages, pairs, prices
 
 SHOWN = (
     *("rslib/**/*.py", "rslib/**/*.mplstyle"),
@@ -103,9 +104,10 @@ def generated():
     measured = devices.recorded()
     recipes = [cell for table in architecture.tables(BLOCKS).values() for cell in table]
     explored = explorer.data(counts.count_depths, counts.count, measured, prices.read())
+    networks = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
     folder = paths.ROOT / "book" / "generated"
     return {
-        folder / "answer.md": front.answer(recorded, cells.tally(recipes), measured),
+        folder / "answer.md": found.answer(recorded, cells.tally(recipes), measured),
         folder / "claims.svg": svg(front.figure(recorded)),
         folder / "coverage.md": front.coverage(recorded, measured),
         folder / "explorer.md": explorer.page(explored),
@@ -113,6 +115,7 @@ def generated():
         folder / "scorecard.md": pages.scorecard(studies, recorded),
         folder / "environment.md": pages.environment(studies, recorded),
         folder / "pace.md": pages.pace(measured),
+        folder / "memory.md": pages.lighter(measured, networks),
         folder / "fast.md": pages.fast(pages.benches()),
         folder / "roofline.md": pages.roofline(pages.shares(measured, profile.of_roof)),
     }

@@ -173,7 +173,7 @@ def test_the_regime_gate():
     [
         (1.0, True, True, "same direction"),
         (-1.0, True, True, "opposite direction here"),
-        (1.0, False, True, "inconclusive"),
+        (1.0, False, True, "undecided"),
         (1.0, True, False, "regime not reached"),
     ],
 )
@@ -192,8 +192,8 @@ def test_verdicts_at_reduced_scale(signed, holds, regime, verdict):
         (-1.0, 0.2, 1.3, "contradicted"),
         (-1.0, 0.2, None, "contradicted"),
         (0.0, 0.1, 1.3, "contradicted"),
-        (0.0, 0.1, None, "inconclusive"),
-        (-0.6, 0.6, 1.3, "inconclusive"),
+        (0.0, 0.1, None, "undecided"),
+        (-0.6, 0.6, 1.3, "undecided"),
         (0.19, 0.02, 0.2, "reproduced (magnitude)"),
         (0.1, 0.1, 0.2, "consistent"),
     ],

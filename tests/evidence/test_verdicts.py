@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rslib.evidence import stats, verdicts
-from rslib.evidence.blocks import NO_LARGER, UNDECIDED
+from rslib.evidence.blocks import NO_LARGER
 from rslib.recipes.additive import CELLS, CLAIMS, TABLE_1
 from rslib.report import claims as claimed
 from rslib.report import forest, front, pages, plot, tables
@@ -59,7 +59,7 @@ def test_the_papers_effects_are_found_when_they_are_there():
     """With ± 1 point of noise a run, small steps may stay open; nothing turns round."""
     found = judged(table(np.random.default_rng(0), PAPER))
     words = {id: f.verdict for id, f in found.items()}
-    assert set(words.values()) <= {"same direction", "inconclusive"}
+    assert set(words.values()) <= {"same direction", "undecided"}
     for id in ("longer-alone", "longer-interaction", "label-smoothing", "decay-regularized"):
         assert words[id] == "same direction"
     assert words["share"] == "same direction"
@@ -76,7 +76,7 @@ def test_the_reverse_of_the_paper_is_called_opposite():
     words = {id: f.verdict for id, f in judged(table(np.random.default_rng(1), turned)).items()}
     for id in ("longer-alone", "label-smoothing", "decay-regularized", "decay-alone"):
         assert words[id] == "opposite direction here"
-    assert words["share"] == "inconclusive"  # of a loss there is no share
+    assert words["share"] == "undecided"  # of a loss there is no share
 
 
 def test_noise_alone_seldom_becomes_a_direction_anywhere():
@@ -115,7 +115,7 @@ def test_a_diverged_run_counts_and_two_end_it():
     results = table(np.random.default_rng(5), PAPER)
     fail = {"status": "diverged", "metrics": {}}
     once = [r | fail if (r["row"], r["seed"]) == ("se", 1) else r for r in results]
-    assert judged(once)["se"].verdict in ("same direction", "inconclusive")
+    assert judged(once)["se"].verdict in ("same direction", "undecided")
     assert judged(once)["se"].n == "2 to 5"
     twice = [r | fail if r["row"] == "se" and r["seed"] < 3 else r for r in results]
     assert judged(twice)["se"].verdict == "diverged"
@@ -227,8 +227,7 @@ def test_the_rows_stand_beside_the_papers():
 
 
 def test_every_verdict_has_its_heading_and_its_mark():
-    ours = {UNDECIDED, NO_LARGER}  # of studies in blocks
-    assert list(verdicts.HEADINGS) == [word for word in forest.MARKS if word not in ours]
+    assert list(verdicts.HEADINGS) == [word for word in forest.MARKS if word != NO_LARGER]
     words = set(re.findall(r'"([a-z]+[a-z ()]*)"', inspect.getsource(stats.reduced_verdict)))
     words |= set(re.findall(r'"([a-z]+[a-z ()]*)"', inspect.getsource(stats.paper_verdict)))
     assert words == set(verdicts.HEADINGS)

@@ -7,7 +7,7 @@ from rslib import paths
 from rslib.costs import counts
 from rslib.evidence import devices
 from rslib.recipes import pareto
-from rslib.report import counted, front, pages, pareto_plot, ratios, speed
+from rslib.report import counted, found, pages, pareto_plot, ratios, speed
 
 BLOCKS = (0.95, 1.0, 1.0, 1.0, 1.1)
 
@@ -96,7 +96,7 @@ def test_the_network_with_fewer_processes_counts():
 def test_every_page_says_the_same_of_what_is_not_judged():
     held = {"a CPU": device("cpu", processes=1)}
     said = "of 7 claims, 6 not judged, 1 not measured (a verdict takes 10 steps and 2 processes)"
-    assert list(front._speeds(held)) == [("a CPU, fp32", said)]
+    assert list(found._speeds(held)) == [("a CPU, fp32", said)]
     assert f"**{said}.**" in pages.pace(held) and said in ratios.answer(held)
     assert set(ratios.table(held)["verdict here, fp32"]) == {
         "",
