@@ -71,13 +71,14 @@ def main(images, file):
     classes = sorted(folder.name for folder in (images / "train").iterdir())
     work = file.with_suffix(".runs").resolve()
     work.mkdir(parents=True, exist_ok=True)
-    found = {"schema": 1, "environment": machine.session("cpu"), "images": images.name, "rows": []}
+    here = machine.session("cpu")
+    found = {"schema": 1, "environment": here, "images": images.name, "rows": []}
     if file.exists():
         found = json.loads(file.read_text(encoding="utf-8"))
     done = {(row["variant"], row["seed"]) for row in found["rows"]}
 
     def keep(variant, seed, row):
-        found["rows"].append({"variant": variant, "seed": seed, **row})
+        found["rows"].append({"variant": variant, "seed": seed, **row, "commit": here["commit"]})
         write_atomically(file, (json.dumps(found, indent=1) + "\n").encode())
         print(found["rows"][-1], flush=True)
 

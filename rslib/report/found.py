@@ -6,7 +6,7 @@ from rslib.evidence import blocks, verdicts
 from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.report import claims, ratios, speed
 from rslib.report.front import AGAIN, NOTES, Verdict, counted, evidence, judged, where
-from rslib.report.tables import signed
+from rslib.report.tables import SPACE, between, signed
 
 
 def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
@@ -56,7 +56,8 @@ def _table(recorded, found):
 def _cell(verdict):
     way = verdict.claim.sign or 1
     low, high = sorted(way * end for end in verdict.mark.ends)
-    return f"{verdict.sign} {signed(way * verdict.mark.value)} ({signed(low)} … {signed(high)})"
+    value = f"{verdict.sign}{SPACE}{signed(way * verdict.mark.value)}"
+    return f"{value} ({between(signed(low), signed(high))})"
 
 
 def _explored(recorded):
@@ -68,7 +69,7 @@ def _explored(recorded):
         for claim in contrasts:
             if all(len(verdicts.score(first, id, group)) > 1 for id in claim.cells):
                 _, own = verdicts.effect(first, claim.cells, group, claim.weights)
-                told["table1_blocks", claim.id, where(group)] = f"{signed(own.value)} ¹"
+                told["table1_blocks", claim.id, where(group)] = f"{signed(own.value)}{SPACE}¹"
     return told
 
 
