@@ -56,8 +56,6 @@ from rslib.running import params
 from rslib.tasks.video import Video, saved_bytes
 
 asked = params.from_namespace(globals())
-# pixel for pixel; photographs as PNG would be three times as large
-set_matplotlib_formats("jpeg", bbox_inches=None, pil_kwargs={"quality": 80})
 
 # %% tags=["remove-input", "scroll-output"]
 groups = collect.collect(TABLE_6, asked)
@@ -69,37 +67,16 @@ CAVEAT = (
 )
 Markdown(in_blocks.answer(TABLE_6, groups, CAVEAT))
 
-# %% [markdown]
-# ## Eight motions
-#
-# The embedded clips show an item of Fashion-MNIST {cite:p}`xiao2017fashion` over a public-domain photograph. The class is the
-# motion alone: place, size and angle at any one frame have the same distribution in every class. No
-# class is left against right, because training flips clips. What leaves at one edge comes in at the
-# other, and what has grown to the largest size begins again at the smallest. These are test clips, and
-# every eighth of their 64 frames:
-
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "One clip of each motion, six of its frames. No single frame tells the motion.", "name": "figure-motions"}, "image": {"alt": "Eight lines of six frames each, one line for each motion: bounce, down, sideways, spin, still, up, zoom in and zoom out. In each line an item of clothing moves over a photograph as the name says; no single frame tells which line it is from."}}
-SHOWN = range(0, 48, 8)  # frames
-
-
-def pictures(frames):
-    """uint8 (T, 3, H, W) of a clip."""
-    return torch.from_numpy(frames).permute(0, 3, 1, 2)
-
-
-test = {clip.motion: clip for clip in motions.clips("test", len(motions.MOTIONS))}
-drawn = {motion: pictures(drawing.drawn(clip, 96)) for motion, clip in test.items()}
-lines = [
-    [(motion.replace("_", " ") if k == 0 else f"+ {k}", frames[k]) for k in SHOWN]
-    for motion, frames in drawn.items()
-]
-_ = sheets.sheet(lines, side=112)
-# %% [markdown]
-# ## What was measured
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Table 6 with the measured effects, in points. Bars are 95 % intervals, upright ticks are blocks, and the paper's direction is right of zero.", "name": "figure-claims-of-table-6"}, "image": {"alt": "A forest plot of the claims of Table 6: an interval, a mark and one tick for each block, to the right of zero in the paper's direction."}}
+judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
+if judged:
+    forest.of_groups(TABLE_6, judged)
 
 # %% tags=["remove-input"]
-judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
 Markdown(tables.provenance(TABLE_6, judged))
+
+# %% [markdown]
+# ## The rows
 
 # %% tags=["remove-input"]
 for results in groups:
@@ -117,6 +94,38 @@ for results in groups:
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "Table 6 of the paper: top-1 on Kinetics-400 in per cent, and what each row changes (Δ, in points).", "caption_before": true, "classes": "table", "name": "table-paper-video"}}
 tables.paper_frame(TABLE_6.at("paper")).drop(columns=["id"])
 
+# %% [markdown]
+# ## Why
+#
+# WHY
+
+# %% [markdown]
+# ## Eight motions
+#
+# The embedded clips show an item of Fashion-MNIST {cite:p}`xiao2017fashion` over a public-domain photograph. The class is the
+# motion alone: place, size and angle at any one frame have the same distribution in every class. No
+# class is left against right, because training flips clips. What leaves at one edge comes in at the
+# other, and what has grown to the largest size begins again at the smallest. These are test clips, and
+# every eighth of their 64 frames:
+
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "One clip of each motion, six of its frames. No single frame tells the motion.", "name": "figure-motions"}, "image": {"alt": "Eight lines of six frames each, one line for each motion: bounce, down, sideways, spin, still, up, zoom in and zoom out. In each line an item of clothing moves over a photograph as the name says; no single frame tells which line it is from."}}
+# pixel for pixel; photographs as PNG would be three times as large
+set_matplotlib_formats("jpeg", bbox_inches=None, pil_kwargs={"quality": 80})
+SHOWN = range(0, 48, 8)  # frames
+
+
+def pictures(frames):
+    """uint8 (T, 3, H, W) of a clip."""
+    return torch.from_numpy(frames).permute(0, 3, 1, 2)
+
+
+test = {clip.motion: clip for clip in motions.clips("test", len(motions.MOTIONS))}
+drawn = {motion: pictures(drawing.drawn(clip, 96)) for motion, clip in test.items()}
+lines = [
+    [(motion.replace("_", " ") if k == 0 else f"+ {k}", frames[k]) for k in SHOWN]
+    for motion, frames in drawn.items()
+]
+_ = sheets.sheet(lines, side=112)
 # %% [markdown]
 # ## What is only inferred
 #
@@ -182,11 +191,6 @@ for results in judged:
     display(in_blocks.claims(TABLE_6, results))
     display(Markdown(in_blocks.lacking(TABLE_6, results)))
     display(Markdown(in_blocks.described(TABLE_6, results)))
-
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Table 6 with the measured effects, in points. Bars are 95 % intervals, upright ticks are blocks, and the paper's direction is right of zero.", "name": "figure-claims-of-table-6"}, "image": {"alt": "A forest plot of the claims of Table 6: an interval, a mark and one tick for each block, to the right of zero in the paper's direction."}}
-if judged:
-    set_matplotlib_formats("png", bbox_inches="tight")  # no photograph
-    forest.of_groups(TABLE_6, judged)
 
 # %% [markdown]
 # ## The network

@@ -58,7 +58,7 @@ for name, measurements in recorded.items():
 # ## The speed claim
 #
 # How many times as fast ResNet-RS trains, pair by pair ({numref}`table-speed`). Where one device is recorded, *here* is that
-# device. In brackets beside a measured ratio is its span
+# device. In brackets after a measured ratio is its span
 # between the shortest and the longest steps. The paper prints no ratio for B0, B1 and B3; for these the
 # table has the fastest ResNet-RS that is at least as accurate, and in brackets what the paper's
 # latencies give. The last row is Table 4's pair, whose accuracies come from pseudo-labels.

@@ -30,19 +30,7 @@ WORDS = {  # what a reader stumbles over: the better word
     r"(?<=\S): [^.:;()|\n]+\w: ": "one colon per sentence",
 }
 EDITED = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "book").glob("*.md"))]
-NOTEBOOKS = [
-    ROOT / "notebooks" / f"{name}.py"
-    for name in (
-        "data",
-        "figure2",
-        "figure3",
-        "recipes",
-        "table1",
-        "table2",
-        "table6",
-        "your_images",
-    )
-]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 
 
 def prose(file):
