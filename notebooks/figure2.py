@@ -20,7 +20,7 @@
 # ones the trend breaks, resolution brings diminishing returns, and models of equal FLOPs differ much.
 # It prints no numbers.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
 seeds: int = 1  # Blocks: run k of each row trains on subset 7 + k with seed k

@@ -19,7 +19,7 @@
 # The paper's claim (§6, Figure 3): after 10 epochs width scaling is the better choice, after 350 epochs
 # "depth scaling consistently outperforms width scaling by a large margin". It prints no numbers.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
 seeds: int = 1  # Blocks: run k of each row trains on subset 7 + k with seed k

@@ -20,7 +20,7 @@
 # which the paper calls EfficientNet-RS, shows "a marked improvement" of accuracy for its training time,
 # and ResNet-RS is still ahead. It prints neither the resolutions nor the accuracies.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
 seeds: int = 1  # Runs of each row, with seeds 1, 2 and so on

@@ -21,7 +21,7 @@
 # the networks, Tables 8 and 10 how they are trained, Table 12 and Appendix E the rules of the scaling
 # study.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 device: str = ""  # cpu, cuda or auto measures this machine; empty shows what is recorded
 variants: list = []  # Such as "fp32,bf16"; empty for those usual on the device
 runs_dir: str = ""  # Where this machine's measurements are kept; empty for runs/ of the project

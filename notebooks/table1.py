@@ -22,7 +22,7 @@
 # until regularization is added (−0.5), and dropout {cite:p}`srivastava2014dropout` hurts until weight
 # decay is lowered (−0.3).
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
 seeds: int = 1  # Runs of each row, with seeds 1, 2 and so on

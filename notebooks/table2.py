@@ -19,7 +19,7 @@
 # The paper's claim (§5.2, Table 2): with full regularization, lowering weight decay from 1e-4 to 4e-5
 # gains 0.5 points (ResNet-50) and 0.2 (ResNet-200); without any it loses 1.0 and 0.8.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
 seeds: int = 1  # Blocks: run k of each row trains on subset 7 + k with seed k

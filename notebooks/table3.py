@@ -20,7 +20,7 @@
 # parameters of EfficientNet-B6 {cite:p}`tan2019efficientnet` and B7 at nearly the same accuracy, and more FLOPs, but EfficientNet takes
 # 2.3 and 1.8 times the memory to train, and 2.7 and 2.9 times the time on a TPU.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 device: str = ""  # cpu, cuda or auto measures this machine; empty shows what is recorded
 variants: list = []  # Such as "fp32,bf16"; empty for those usual on the device
 runs_dir: str = ""  # Where this machine's measurements are kept; empty for runs/ of the project

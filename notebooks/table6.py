@@ -20,7 +20,7 @@
 # 73.4 to 77.4 %, and Squeeze-and-Excitation
 # {cite:p}`hu2018squeeze` and ResNet-D {cite:p}`he2019bag` raise it to 78.2 %.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow
 epochs: int = None  # Long schedule, the paper has 350; naming it, or scale, asks for training
 seeds: int = 1  # Blocks: run k of each row trains on clip subset k with seed k

@@ -19,7 +19,7 @@
 # The paper's claim (§1, §7.1, Table 7): EfficientNets {cite:p}`tan2019efficientnet` have fewer parameters and fewer FLOPs, and yet
 # ResNet-RS reaches the same accuracy "1.7x - 2.7x faster" on TPUs and "2.1x - 3.3x" faster on GPUs.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 device: str = ""  # cpu, cuda or auto measures this machine; empty shows what is recorded
 variants: list = []  # Such as "fp32,bf16"; empty for those usual on the device
 runs_dir: str = ""  # Where this machine's measurements are kept; empty for runs/ of the project

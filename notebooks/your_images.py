@@ -20,7 +20,7 @@
 # what it does, exports it, and predicts new pictures. By default the folder holds eight classes of clothes,
 # 60 images each (six of them held out), and all of it takes about a minute.
 
-# %% tags=["parameters", "hide-input"]
+# %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 folder: str = ""  # train/<class>/* (and val/, test/), or <class>/*, or a CSV of path,label; empty for eight embedded classes
 model: str = None  # resnet_rs_26 to resnet_rs_420; None for resnet_rs_50
 width: float = None  # Multiplies all filters; None for 1
