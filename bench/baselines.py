@@ -1,6 +1,6 @@
 """`rslib train` against other libraries' recipes: the same images, as many CPU seconds.
 
-    .venv/bin/python bench/baselines.py CIFAR-10 file.json [--minutes 4] [--only rslib,timm]
+    .venv/bin/python bench/baselines.py CIFAR-10 file.json [--minutes 4]
 
 Each contestant of `baseline_peers.py` trains on the same 200 images of each class for the same CPU
 seconds on one thread: a few steps of its own are timed first, then its schedule is as long as the
@@ -17,7 +17,8 @@ import argparse
 import json
 import math
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -69,16 +70,15 @@ def epochs_for(contestant, images, work, minutes, batch, steps):
     return max(PROBED, round((60 * minutes - begin) / (step * steps)))
 
 
-def main(images, file, minutes, only):
-    work = file.with_suffix(".runs").resolve()
-    versions = {name: installed(name) for name in only}
+def main(images, file, minutes):
+    work, there = file.with_suffix(".runs").resolve(), installed()
     found = {"schema": 1, "environment": machine.session("cpu"), "images": images.name}
     found |= {"minutes": minutes, "each": EACH, "versions": {}, "epochs": {}, "rows": []}
     if file.exists():
         found = json.loads(file.read_text(encoding="utf-8"))
     if found["minutes"] != minutes:
         raise SystemExit(f"{file} is of --minutes {found['minutes']:g}; give that, or another file")
-    found["versions"] |= {name: of for name, of in versions.items() if of}
+    found["versions"] |= {name: version(name) for name in there if name != "rslib"}
 
     def keep():
         write_atomically(file, (json.dumps(found, indent=1) + "\n").encode())
@@ -87,7 +87,7 @@ def main(images, file, minutes, only):
         folder = linked(work / f"images-{seed}", images, seed, EACH)
         count = len(list(folder.glob("train/*/*")))
         batch = own.batch_for(count)
-        for contestant in found["versions"]:
+        for contestant in there:
             if any((row["variant"], row["seed"]) == (contestant, seed) for row in found["rows"]):
                 continue
             if contestant not in found["epochs"]:
@@ -105,13 +105,12 @@ def main(images, file, minutes, only):
             print(found["rows"][-1], flush=True)
 
 
-def installed(name):
-    """The version of a contestant's package, or None, and a line that it is left out."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        print(f"{name} is not installed and is left out")
-        return None
+def installed():
+    """The contestants whose package is there; of others, a line that they are left out."""
+    there = [name for name in CONTESTANTS if find_spec(name)]
+    for name in CONTESTANTS.keys() - there:
+        print(f"{name} is not installed and is left out", flush=True)
+    return there
 
 
 if __name__ == "__main__":
@@ -120,5 +119,4 @@ if __name__ == "__main__":
     parser.add_argument("images", type=Path)
     parser.add_argument("file", type=Path)
     parser.add_argument("--minutes", type=float, default=4.0, help="CPU minutes of each run")
-    parser.add_argument("--only", type=lambda names: names.split(","), default=list(CONTESTANTS))
     main(**vars(parser.parse_args()))

@@ -56,8 +56,8 @@ from rslib.data.check import decode
 from rslib.data.example import eight_classes, others
 from rslib.own.asked import Asked
 from rslib.recipes.reasons import reasons
+from rslib.report import compared, own, sheets
 from rslib.report import judged as scores
-from rslib.report import own, sheets
 from rslib.running import params
 
 asked = params.from_namespace(globals(), Asked)
@@ -193,6 +193,9 @@ rows = {
     for place, one in enumerate(predicted, 1)
 }
 pd.DataFrame(rows, index=["likeliest", "second", "third"][: len(predicted[0].classes)]).transpose()
+
+# %% tags=["remove-input"]
+Markdown(compared.shown())  # accuracy against other libraries, and from random weights
 
 # %% [markdown]
 # ## Run it yourself
