@@ -52,6 +52,36 @@ def resolution(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--resolution", type=number, help=what)
 
 
+def training(parser: argparse.ArgumentParser, runs: str) -> None:
+    """What `train` and `scales` share. runs: what is in the folder of runs."""
+    add = parser.add_argument
+    add("folder", help="train/<class>/* (and val/, test/), or <class>/*, or a CSV of path,label")
+    add("--model", help="resnet_rs_26 … 420; default resnet_rs_50")
+    add("--width", type=number, help="multiplies all filters; default 1; 0.25 for a CPU")
+    resolution(parser, "pixels; default 160")
+    add("--batch", type=number, help="default 128, less for few images")
+    add("--valid", type=number, default=0.1, help="share held out where there is no val/; 0.1")
+    add("--balance", default="", help="sampling or weights, for uneven classes; default off")
+    add("--seed", type=number, default=1, help="of weights, order, augmentation, split; of several, the first")
+    add("--name", default="", help="of what is trained; default the folder's")
+    device(parser)
+    runs_dir(parser, runs)
+    add("--threads", type=number, help="CPU threads; default torch's, usually all cores")
+    add("--workers", type=number, help="loader processes; default 0 on CPU")
+
+
+def asked(options: argparse.Namespace) -> dict:
+    """The options that training takes, checked before torch is imported, which takes seconds.
+
+    Raises InputError.
+    """
+    from rslib.own.asked import Asked
+
+    found = {name: of for name, of in vars(options).items() if name in Asked.__dataclass_fields__}
+    Asked(**found)
+    return found
+
+
 def whole(name: str, given: object, least: int) -> int | None:
     """A whole number within its bounds, or None where nothing was given. Raises InputError."""
     return config.count(name, given, least, optional=True, shown=str)

@@ -34,7 +34,7 @@ def images(tmp_path_factory):
 
 @pytest.fixture
 def raced(monkeypatch):
-    """Two contestants and a clock: a second to begin, then a tenth or a fifth of one for each step."""
+    """Two contestants and a clock: a second to begin, then 0.1 s or 0.2 s for each step."""
     clock, calls = [0.0], []
 
     def contestant(name, step):
