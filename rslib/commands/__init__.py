@@ -62,7 +62,7 @@ def training(parser: argparse.ArgumentParser, runs: str) -> None:
     add("--batch", type=number, help="default 128, less for few images")
     add("--valid", type=number, default=0.1, help="share held out where there is no val/; 0.1")
     add("--balance", default="", help="sampling or weights, for uneven classes; default off")
-    add("--seed", type=number, default=1, help="of weights, order, augmentation, split; of several, the first")
+    add("--seed", type=number, default=1, help="of weights, order, augmentation, split")
     add("--name", default="", help="of what is trained; default the folder's")
     device(parser)
     runs_dir(parser, runs)

@@ -71,7 +71,7 @@ def read(file) -> dict:
         found = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
-    for row in found["rows"]:
+    for row in found.get("rows", [{}]):
         if not row.keys() >= ROW or not 0 <= row["correct"] <= row["n"]:
             raise InputError(f"{file} has a damaged row, {row!r:.80}; restore or remove it")
     return found

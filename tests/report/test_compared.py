@@ -64,7 +64,7 @@ def test_the_run_that_fine_tuning_begins_with_is_not_compared(folder):
     assert "before" not in told
 
 
-@pytest.mark.parametrize("text", ["{", '{"rows": [{"variant": "rslib"}]}'])
+@pytest.mark.parametrize("text", ["{", "{}", '{"rows": [{"variant": "rslib"}]}'])
 def test_a_damaged_file_is_named(text, folder):
     (folder / "baselines.json").write_text(text)
     with pytest.raises(InputError, match=r"baselines\.json"):
