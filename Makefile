@@ -8,7 +8,7 @@ OUT ?= runs/gpu
 DATA ?=
 NOTEBOOKS ?= notebooks
 
-.PHONY: help table1 test test-long gpu commit-file render book book-test lock
+.PHONY: help table1 test test-long gpu commit-file render book book-test cloud-test lock
 
 help:
 	@echo "make table1   train all rows of Table 1 for 30 epochs on the embedded images (minutes)"
@@ -19,6 +19,7 @@ help:
 	@echo "make render   bring notebooks and generated pages up to what is recorded"
 	@echo "make book     build the book, in an environment of its own without torch"
 	@echo "make book-test  after make book: open every page in Chromium and look for faults"
+	@echo "make cloud-test  SkyPilot reads the files in cloud/, from an environment of its own"
 	@echo "make lock     pin the newest versions that work together"
 
 # The environment is remade when what it is made of changes, and not otherwise.
@@ -81,6 +82,16 @@ book: .venv-book/.installed
 book-test: .venv-book/.installed
 	.venv-book/bin/python book/check_browser.py
 
+# SkyPilot needs an older click than requirements.lock has.
+.venv-cloud/.installed: requirements-cloud.lock
+	$(PYTHON) -m venv .venv-cloud
+	.venv-cloud/bin/python -m pip install --quiet --upgrade pip
+	.venv-cloud/bin/python -m pip install --quiet -r requirements-cloud.lock
+	@touch $@
+
+cloud-test: .venv/.installed .venv-cloud/.installed
+	$(BIN)/python -m pytest tests/test_cloud.py
+
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade pip
@@ -92,4 +103,9 @@ lock:
 	.venv-lock/bin/python -m pip install --quiet "jupyter-book>=1.0.4.post1,<2" "sphinx-autodoc2>=0.5" \
 	  "axe-playwright-python>=0.1.8" "playwright>=1.65"
 	.venv-lock/bin/python -m pip freeze > requirements-book.lock
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade pip
+	.venv-lock/bin/python -m pip install --quiet "skypilot>=0.14"
+	.venv-lock/bin/python -m pip freeze > requirements-cloud.lock
 	rm -rf .venv-lock
