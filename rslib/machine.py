@@ -70,7 +70,7 @@ def session(device: str, world_size: int = 1) -> dict:
         "torchvision": torchvision.__version__,
         "ignite": version("pytorch-ignite"),
         "device": device,
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
+        "device_name": device_name(device),
         "driver": driver() if device == "cuda" else None,
         # another set computes sums in another order: bits hold within one
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -78,6 +78,10 @@ def session(device: str, world_size: int = 1) -> dict:
         "threads": torch.get_num_threads(),
         "world_size": world_size,
     }
+
+
+def device_name(device: str) -> str:
+    return torch.cuda.get_device_name() if device == "cuda" else cpu_name()
 
 
 def cpu_name() -> str:

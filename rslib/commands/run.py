@@ -36,6 +36,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--no-reuse", dest="reuse", action="store_false", help="train again and compare")
     add("--compile", action="store_true", help="time eager and compiled steps, keep the faster")
     add("--serve", action="store_true", help=argparse.SUPPRESS)
+    add("--estimate", action="store_true", help="say what it would cost, and train nothing")
     add("--max-hours", type=number, help="refuse what would take longer")
     add("--threads", type=number, default=1, help="CPU threads a process")
     add("--workers", type=number, help="loader processes; default 0 on CPU")
@@ -63,6 +64,8 @@ def main(options: argparse.Namespace) -> int:
     names = Params.__dataclass_fields__
     params = Params(**{name: value for name, value in vars(options).items() if name in names})
     say = partial(output.say, stream=sys.stderr if options.json else sys.stdout)
+    if options.estimate and params.scale == "paper":  # needs no data
+        return estimated(options.study, params)
     if options.serve:  # its parent has said all that planning has to say
         sweep.serve(runs.plan(options.study, params, lambda line: None), params)
         return commands.DONE
@@ -72,11 +75,42 @@ def main(options: argparse.Namespace) -> int:
         if distributed.size() > 1:
             params = replace(params, executor="inline")
         plan = runs.plan(options.study, params, say)
-        found = sweep.complete(plan, params, say)
+        found = sweep.complete(plan, params, say, train=not options.estimate)
         distributed.tell(None)
+    if options.estimate:
+        return commands.DONE
     if options.json:
         print(json.dumps(list(found.values()), indent=1, allow_nan=False))
     else:
         print(tables.text(STUDIES[plan.study].at(plan.scale), list(found.values()), params.rows))
     diverged = any(result["status"] == "diverged" for result in found.values())
     return commands.DIVERGED if diverged else commands.DONE
+
+
+def estimated(name: str, params: Params) -> int:
+    """Say what a study costs at paper scale by the recorded profiles, without any data.
+
+    Raises InputError where that is more than max_hours on this machine's GPU, or unknown.
+    """
+    from rslib import machine, paths
+    from rslib.costs import counts
+    from rslib.evidence import devices, prices
+    from rslib.report import estimate, explorer
+    from rslib.running import needs, runs
+    from rslib.training import memory
+
+    study = runs.trained_study(name)
+    asked = needs.at_paper_scale(study, params.rows, len(params.numbers), params.epochs)
+    largest, _ = max(asked, key=lambda pair: pair[1].flops)
+    recorded = devices.recorded(paths.runs_dir(params.runs_dir) / devices.FOLDER)
+    explored = {
+        "points": explorer.points(counts.count),
+        "devices": explorer.on_devices(recorded, prices.read()),
+    }
+    asked = [run for _, run in asked]
+    known = estimate.on_devices(asked, explored, estimate.gpus(recorded))
+    print("\n".join(estimate.in_words(name, asked, known)))
+    print(memory.in_words(largest, 1000))
+    here = machine.device_name(machine.choose_device(params.device))
+    print(estimate.here(here, known, params.max_hours))
+    return commands.DONE

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rslib.config import IMAGENET_COUNTS, InputError, Recipe, evolve
-from rslib.evidence import devices
+from rslib.evidence import devices, prices
 from rslib.recipes import own, pareto, resnet_rs, scaling
-from rslib.report import prices, speed
+from rslib.report import speed
 
 EPOCHS = 350
 TABLE_7 = pareto.table_7()

@@ -8,7 +8,7 @@ import torch
 from rslib import machine, tasks
 from rslib.config import InputError
 from rslib.evidence import results
-from rslib.running import runs, status
+from rslib.running import bill, runs, status
 from rslib.running.processes import (
     READY,
     SECONDS,
@@ -26,8 +26,10 @@ from rslib.training.clock import duration
 HELD = 75  # exit code of a process that found its runs held by others, or was told to stop
 
 
-def complete(plan, params, report=print):
+def complete(plan, params, report=print, train=True):
     """Train what has no result yet; return {run_id: result} of all runs that have ended.
+
+    train=False only says how long it would take.
 
     reuse=False brings every run to one more attempt, and goes on with that when it was stopped.
     Raises InputError if it would take longer than params.max_hours; Stopped, Held or Preempted if
@@ -47,7 +49,9 @@ def complete(plan, params, report=print):
         refuse_sharing(pending, params)
         if params.executor == "local" and plan.device == "cpu":
             processes = max(1, min(machine.cores() // params.threads, len(pending)))
-        announce(plan, pending, processes, params, report)
+        announce(plan, pending, processes, params, report, kept=train)
+        if not train:
+            return plan.results()
         try:
             if params.executor == "local":
                 share_out(plan, pending, params, processes, report)
@@ -73,8 +77,11 @@ def endings(plan, job):
     return results.ended(job.study, job.run_id, plan.runs_dir)
 
 
-def announce(plan, pending, processes, params, report):
-    """Say what will be trained and for how long, from timed steps of its first and last run."""
+def announce(plan, pending, processes, params, report, kept=True):
+    """Say what will be trained and for how long, from timed steps of its first and last run.
+
+    kept: for `rslib status`.
+    """
     torch.set_num_threads(params.threads)
     ends = [pending[0], pending[-1]]
     if params.executor == "local" and plan.device == "cuda":
@@ -84,7 +91,8 @@ def announce(plan, pending, processes, params, report):
     passes = sum(image_passes(job) * (1 - done_share(plan, job)) for job in pending)
     total = an_image * passes / processes
     seconds = {job.run_id: an_image * image_passes(job) for job in pending}
-    status.note(plan, seconds, processes)
+    if kept:
+        status.note(plan, seconds, processes)
     first = ends[0]
     task = tasks.of(first.row.recipe)
     report(
@@ -96,6 +104,8 @@ def announce(plan, pending, processes, params, report):
         f"about {duration(total)} (h:mm:ss) of training, {1 / an_image:.3g} examples/s in each "
         f"process, by a few timed steps{compiling}"
     )
+    for line in bill.lines(plan, pending, seconds, total):
+        report(line)
     if params.max_hours is not None and total / 3600 > params.max_hours:
         raise InputError(
             f"about {total / 3600:.2g} hours are more than max_hours {params.max_hours:g}; "

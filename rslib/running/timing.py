@@ -5,17 +5,26 @@ import time
 import torch
 
 from rslib import models, tasks
+from rslib.config import InputError
 from rslib.data.splits import clean_train
 from rslib.evidence import results
-from rslib.training import engine, forward, optim
+from rslib.machine import has_bf16
+from rslib.training import engine, forward, memory, optim
 
 TIMED_STEPS = 4
 TIMED_SECONDS = 20.0  # … or as many as fit
 
 
 def image_passes(job):
-    """Training passes of one image that a run amounts to; a forward pass is a third of one."""
-    counts, recipe = job.data.manifest, job.row.recipe
+    """Training passes of one image that a run amounts to."""
+    return passes(job.row.recipe, job.data.manifest)
+
+
+def passes(recipe, counts):
+    """The same of a recipe; a forward pass is a third of a training pass.
+
+    counts: how many examples are in "train", "minival" and "test".
+    """
     trained = counts["train"] * recipe.optim.epochs
     clean = clean_train(counts["train"], counts["minival"] or counts["test"])
     tested = counts["test"] * (1 + len(recipe.data.test_orders))
@@ -27,8 +36,18 @@ def image_seconds(job, device):
     """Seconds a training image takes in the job's own model and batch.
 
     On CPU with its share of the data pipeline. On a GPU without: workers decode ahead of it, and
-    what it augments itself is left out.
+    what it augments itself is left out. Raises InputError where a GPU is too small.
     """
+    try:
+        return _timed(job, device)
+    except torch.OutOfMemoryError as error:
+        at, total = torch.device(device), torch.cuda.mem_get_info()[1]
+        classes = job.data.manifest["classes"]
+        said = memory.too_small(job.row.recipe, classes, total, bf16=has_bf16(at))
+        raise InputError(said) from error
+
+
+def _timed(job, device):
     recipe, device = job.row.recipe, torch.device(device)
     task = tasks.of(recipe)(recipe, job.data, workers=0, device=None)
     model = task.build()

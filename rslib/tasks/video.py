@@ -15,6 +15,7 @@ from rslib.data.clips import DATASETS, ClipSet, Show, Source
 from rslib.data.loaders import ALL
 from rslib.data.splits import clean_train
 from rslib.recipes import video_scales
+from rslib.training.memory import saved_bytes
 from rslib.training.metrics import Correct
 
 
@@ -141,24 +142,3 @@ def scaled(shown):
     The authors' video code only divides: no mean is subtracted.
     """
     return (shown / 255).contiguous(memory_format=torch.channels_last_3d)
-
-
-def saved_bytes(recipe: Recipe, num_classes: int) -> int:
-    """Bytes a training clip that the forward pass keeps for the backward pass, in float32.
-
-    Counted on the meta device: what autograd saves, each storage once, but for the weights.
-    """
-    data, kept = recipe.data, {}
-
-    def keep(tensor):
-        kept[tensor.untyped_storage()._cdata] = tensor  # alive, so that no address comes twice
-        return tensor
-
-    with torch.device("meta"):
-        network = models.build(recipe, num_classes).train()
-        # two clips, as BN takes no single value for each channel
-        shown = torch.empty(2, 3, data.frames, data.resolution, data.resolution)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            cross_entropy(network(shown), torch.empty(2, dtype=torch.long))
-    own = {t.untyped_storage()._cdata for t in (*network.parameters(), *network.buffers())}
-    return sum(t.untyped_storage().nbytes() for key, t in kept.items() if key not in own) // 2

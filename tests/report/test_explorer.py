@@ -11,10 +11,11 @@ import pytest
 from rslib import paths
 from rslib.config import InputError, evolve
 from rslib.costs import counts
-from rslib.evidence import devices
+from rslib.evidence import devices, prices
 from rslib.paths import ROOT
 from rslib.recipes import resnet_rs, scaling
-from rslib.report import explorer, prices
+from rslib.report import explorer
+from rslib.report.prices import table
 
 PAGE = (ROOT / "book/explorer.md").read_text()
 MADE = (ROOT / "book/generated/explorer.md").read_text()
@@ -124,16 +125,21 @@ def test_a_price_goes_with_its_device(tmp_path):
     file = tmp_path / "prices.csv"
     file.write_text("device,per_hour,currency,date\nV100 (paper),2.5,EUR,2026-01-31\n")
     found = explorer.on_devices({}, prices.read(file))
-    assert found[0]["price"] == {"per_hour": 2.5, "currency": "EUR", "date": "2026-01-31"}
+    assert found[0]["price"] == {
+        "per_hour": 2.5,
+        "spot": None,
+        "currency": "EUR",
+        "date": "2026-01-31",
+    }
     assert found[1]["price"] is None
 
 
 def test_hours_become_money_where_there_is_a_price():
     lines = {"resnet_rs_200@256": "RS-200"}
     found = explorer.on_devices({}, {})
-    assert "| RS-200 | V100 (paper), fp32 | 2,729 |\n" in prices.table(found, lines)
+    assert "| RS-200 | V100 (paper), fp32 | 2,729 |\n" in table(found, lines)
     euros = {"per_hour": 2.5, "currency": "EUR", "date": "2026-01-31"}
-    shown = prices.table([found[0] | {"price": euros}, found[1]], lines)
+    shown = table([found[0] | {"price": euros}, found[1]], lines)
     assert "| 2,729 | 6,822 EUR (2026-01-31) |\n" in shown and shown.count("no price") == 1
 
 

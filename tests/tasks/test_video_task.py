@@ -12,8 +12,9 @@ from rslib.evidence import results
 from rslib.recipes.video import TABLE_6
 from rslib.recipes.video_scales import at_scale
 from rslib.running import runs, timing
-from rslib.tasks.video import Video, saved_bytes, scaled
+from rslib.tasks.video import Video, scaled
 from rslib.training import engine
+from rslib.training.memory import saved_bytes
 
 COUNTS = {"data.train_images": 16, "data.minival_images": 8, "data.test_images": 8}
 TINY = {**COUNTS, "optim.batch_size": 8, "optim.epochs": 2, "data.test_clips": 2}

@@ -1,0 +1,150 @@
+"""What studies cost at paper scale, and what several GPUs spend on gradients. No torch."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rslib.config import InputError
+from rslib.running.estimate import DISK, GPUS, Run, all_reduce, on_gpus, seconds_of, steps_of
+
+LINKS = {"10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9, "400 Gbit/s": 50e9}  # bytes a second
+RINGS = (8, 64, 512)  # GPUs
+PREDICTED = ("resnet_rs_50@160", "resnet_rs_350@256")
+PAPERS_GPU = "V100 (paper)"
+FORMULA = (
+    "hours, at least: images × seconds an image ÷ GPUs, summed over the runs, and no less than the "
+    "longest run on the GPUs that can share its batch. Images: epochs × training images × 1.1, for "
+    "evaluation, and the last evaluation. Seconds an image: of the measured network with the "
+    "nearest FLOPs, × the ratio of FLOPs. Reading images and sending gradients are not in it"
+)
+
+
+def gpus(recorded: Mapping[str, Sequence[dict]]) -> list[str]:
+    """The paper's GPU, and those that are recorded; recorded: {device: measurements}."""
+    cuda = [name for name, held in recorded.items() if held[0]["environment"]["device"] == "cuda"]
+    return [PAPERS_GPU, *cuda]
+
+
+def on_devices(
+    runs: Sequence[Run], explored: Mapping[str, Any], names: Iterable[str]
+) -> list[tuple[str, dict | None, list[float]]]:
+    """[(device and variant, its price, hours on each of GPUS)] where a network like it has run.
+
+    explored: "points" and "devices" as of `rslib.report.explorer.data`; names: of devices.
+    """
+    labels = {name: point["label"] for name, point in explored["points"].items()}
+    flops = {name: point["flops"] for name, point in explored["points"].items()}
+    found = []
+    for one in explored["devices"]:
+        steps = steps_of(one["networks"], labels, flops)
+        each = [(run, seconds_of(run, steps)) for run in runs]
+        known = [(run, seconds) for run, seconds in each if seconds is not None]
+        if one["device"] in names and len(known) == len(runs):
+            hours = [on_gpus(known, n) / 3600 for n in GPUS]
+            found.append((f"{one['device']}, {one['variant']}", one["price"], hours))
+    return found
+
+
+def disk(runs: Iterable[Run]) -> int:
+    """Bytes of all checkpoints."""
+    return DISK * sum(run.parameters for run in runs)
+
+
+def in_words(
+    name: str, runs: Sequence[Run], known: Sequence[tuple[str, dict | None, list[float]]]
+) -> list[str]:
+    """What a study costs, for a terminal; known: of `on_devices`."""
+    lines = [f"{name} at paper scale: {len(runs)} runs; nothing is trained"]
+    for device, price, hours in known:
+        each = (f"{h:,.0f} on {n}" for n, h in zip(GPUS, hours, strict=True))
+        lines.append(f"{device}, GPUs: {', '.join(each)} hours{money(price, hours)}")
+    if not known:
+        lines.append("no GPU has run a network of this family, so no hours are known")
+    lines.append(FORMULA)
+    gigabytes = disk(runs) / 1e9
+    return [*lines, f"disk: {gigabytes:,.1f} GB of checkpoints ({DISK} bytes a parameter)"]
+
+
+def money(price: Mapping | None, hours: Sequence[float]) -> str:
+    """Of all GPUs for all hours."""
+    if not price:
+        return "; no price in data/prices.csv"
+    each = [n * h for n, h in zip(GPUS, hours, strict=True)]
+    kinds = {"on demand": price["per_hour"], "spot": price["spot"]}
+    told = [
+        f"{', '.join(f'{h * amount:,.0f}' for h in each)} {kind}"
+        for kind, amount in kinds.items()
+        if amount is not None
+    ]
+    return f"; {price['currency']} {' or '.join(told)} ({price['date']})"
+
+
+def here(
+    device: str,
+    known: Sequence[tuple[str, dict | None, list[float]]],
+    max_hours: float | None,
+) -> str:
+    """A line on this machine. Raises InputError where one GPU may need more than max_hours."""
+    hours = [of[0] for name, _, of in known if name.rpartition(", ")[0] == device]
+    line = f"this machine, {device}, has no profile as a GPU"
+    if hours:
+        line = f"this machine: about {min(hours):,.0f} hours on one GPU"
+    if max_hours is not None and (not hours or min(hours) > max_hours):
+        raise InputError(f"{line}; max_hours is {max_hours:g}: raise it, or name fewer rows")
+    return line if hours else f"{line}; on a GPU, rslib profile table7 makes one"
+
+
+def table(
+    studies: Mapping[str, Sequence[Run]], explored: Mapping[str, Any], names: Iterable[str]
+) -> str:
+    """Markdown: hours of each study at paper scale, one seed, and money where there is a price.
+
+    studies: {name: its runs}.
+    """
+    names = list(names)
+    lines = [
+        (study, runs, found)
+        for study, runs in studies.items()
+        for found in on_devices(runs, explored, names)
+    ]
+    priced = any(price for _, _, (_, price, _) in lines)
+    heads = ["study", "runs", "disk, GB", "machine", *(f"hours on {n}" for n in GPUS)]
+    heads += ["money on 1: on demand", "spot"] if priced else []
+    rows = [heads, ["---", "---:", "---:", "---", *(["---:"] * (len(heads) - 4))]]
+    for study, runs, (name, price, hours) in lines:
+        cells = [study, f"{len(runs)}", f"{disk(runs) / 1e9:.0f}", name]
+        cells += [f"{each:,.0f}" for each in hours]
+        rows.append(cells + (amounts(price, hours[0]) if priced else []))
+    return as_markdown(rows)
+
+
+def amounts(price: Mapping | None, hours: float) -> list[str]:
+    """[on demand, spot] in words."""
+    if not price:
+        return ["no price"] * 2
+    kinds = (price["per_hour"], price["spot"])
+    return [
+        "no price" if each is None else f"{hours * each:,.0f} {price['currency']} ({price['date']})"
+        for each in kinds
+    ]
+
+
+def prediction(explored: Mapping[str, Any]) -> str:
+    """Markdown: milliseconds of gradients around a ring, and their share of a step on V100s.
+
+    The share is the most that it costs: nothing is hidden behind the backward pass.
+    """
+    networks = next(one for one in explored["devices"] if one["device"] == PAPERS_GPU)["networks"]
+    heads = ["network", "gradients, MB", "step, ms", "GPUs", *LINKS]
+    rows = [heads, ["---", *(["---:"] * (len(heads) - 1))]]
+    for name in PREDICTED:
+        point, step = explored["points"][name], networks[name]["seconds"]
+        about = [point["label"], f"{4 * point['parameters'] / 1e6:.0f}", f"{1000 * step:,.0f}"]
+        for gpus in RINGS:
+            each = [all_reduce(point["parameters"], gpus, speed) for speed in LINKS.values()]
+            cells = [f"{1000 * t:,.0f} ms, {100 * t / (step + t):.1f} %" for t in each]
+            rows.append([*about, f"{gpus}", *cells])
+    return as_markdown(rows)
+
+
+def as_markdown(rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n"

@@ -1,0 +1,51 @@
+"""What runs need beside hours, in words: disk, a GPU's memory, money."""
+
+import torch
+
+from rslib import machine
+from rslib.evidence import prices
+from rslib.running.estimate import DISK, GPUS
+from rslib.training import distributed, memory
+from rslib.training.clock import duration
+
+
+def lines(plan, jobs, seconds, total):
+    """seconds: {run_id: seconds on one device}; total: of all together, as they will be trained."""
+    disk = DISK * sum(
+        memory.parameters(j.row.recipe.model, j.row.recipe.data.frames, j.data.manifest["classes"])
+        for j in jobs
+    )
+    told = [f"{disk / 1e9:.2g} GB of disk for checkpoints (24 bytes a parameter of each run)"]
+    if plan.device == "cuda":
+        told.append(on_a_gpu(jobs[-1]))
+    line = f"{', '.join(told)}{money(plan.device, total)}"
+    return [line, *([spread(list(seconds.values()))] if plan.device == "cuda" else [])]
+
+
+def on_a_gpu(job):
+    """What a step of the last run takes at least of the GPU's memory; counted."""
+    recipe = job.row.recipe
+    images = recipe.optim.micro_batch or recipe.optim.batch_size
+    bf16 = machine.has_bf16(torch.device("cuda"))
+    least = memory.least_bytes(recipe, job.data.manifest["classes"], images, bf16=bf16)
+    total = torch.cuda.mem_get_info()[1]
+    return f"at least {least / 2**30:.1f} of the GPU's {total / 2**30:.1f} GiB (counted)"
+
+
+def money(device, total):
+    """What data/prices.csv says of this machine; empty where it says nothing."""
+    threads = "" if device == "cuda" else f", {machine.cores()} threads"  # as a profile has it
+    name = machine.device_name(device) + threads
+    price = prices.read().get(name)
+    if not price:
+        return ""
+    hours = total / 3600 * distributed.size()
+    kinds = {"on demand": price["per_hour"], "spot": price["spot"]}
+    amounts = [f"{hours * each:,.2f} {kind}" for kind, each in kinds.items() if each is not None]
+    return f", {' or '.join(amounts)} ({price['currency']}, prices of {price['date']})"
+
+
+def spread(seconds):
+    """Hours of whole runs, one on a GPU, on more GPUs of this kind."""
+    of = (f"{duration(max(sum(seconds) / n, *seconds))} on {n}" for n in GPUS if n > 1)
+    return f"one run on each GPU of this kind would take at least {' and '.join(of)}"
