@@ -25,7 +25,7 @@ from rslib.recipes.scales import OWN
 from rslib.running import runs
 from rslib.running.processes import Stop
 from rslib.running.timing import done_share, image_passes, image_seconds
-from rslib.training import tracking
+from rslib.training import distributed, tracking
 from rslib.training.clock import duration
 from rslib.training.engine import Diverged
 from rslib.weights import about, begin
@@ -75,6 +75,7 @@ def train(folder: str | Path, *, report: Say = print, **options) -> Classifier:
 
 def asked_for(command: str, folder: str | Path, options: dict) -> Asked:
     """The options, checked; threads are set. Raises InputError."""
+    distributed.refuse_others(f"rslib {command}")
     known = Asked.__dataclass_fields__
     for name in options:
         if name not in known:

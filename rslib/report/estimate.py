@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rslib.config import InputError
+from rslib.report import tables
 from rslib.running.estimate import DISK, GPUS, Run, all_reduce, on_gpus, seconds_of, steps_of
 
 LINKS = {"10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9, "400 Gbit/s": 50e9}  # bytes a second
@@ -114,6 +115,19 @@ def table(
         cells = [study, f"{len(runs)}", f"{disk(runs) / 1e9:.0f}", name]
         cells += [f"{each:,.0f}" for each in hours]
         rows.append(cells + (amounts(price, hours[0]) if priced else []))
+    return as_markdown(rows)
+
+
+def measured(recorded: Mapping[str, Sequence[dict]]) -> str:
+    """Markdown: what the recorded runs of each study have taken; recorded: {study: results}."""
+    heads = ["study", "scale, images", "runs", "machine", "hours of one process"]
+    rows = [heads, ["---", "---", "---:", "---", "---:"]]
+    for name, results in recorded.items():
+        for group in tables.by_protocol(results):
+            hours = sum(result["timing"].get("seconds", 0) for result in group) / 3600
+            machines = sorted({s["device_name"] for result in group for s in result["sessions"]})
+            cells = [name, tables.short(group), f"{len(group)}", ", ".join(machines)]
+            rows.append([*cells, f"{hours:.1f}"])
     return as_markdown(rows)
 
 

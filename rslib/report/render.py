@@ -11,10 +11,10 @@ from nbclient.exceptions import CellExecutionError
 
 from rslib import paths
 from rslib.config import InputError
-from rslib.evidence import devices, results, verdicts
+from rslib.evidence import devices, prices, results, verdicts
 from rslib.recipes import pareto
 from rslib.recipes.studies import TRAINED
-from rslib.report import architecture, cells, explorer, found, front, pages, pairs, prices
+from rslib.report import architecture, cells, estimate, explorer, found, front, hours, pages, pairs
 
 SHOWN = (
     *("rslib/**/*.py", "rslib/**/*.mplstyle"),
@@ -98,6 +98,7 @@ def generated():
     """{file: text} of the book's pages that are made from what is recorded."""
     from rslib.costs import counts, profile
     from rslib.models.resnet import BLOCKS
+    from rslib.running import needs
 
     studies = list(TRAINED.values())
     recorded = {s.name: verdicts.of(s, results.recorded(s.folder)) for s in studies}
@@ -105,13 +106,21 @@ def generated():
     recipes = [cell for table in architecture.tables(BLOCKS).values() for cell in table]
     explored = explorer.data(counts.count_depths, counts.count, measured, prices.read())
     networks = {row: counts.count(row.name, row.resolution) for row in pareto.table_7()}
+    needed = {
+        study.name: [run for _, run in needs.at_paper_scale(study)]
+        for study in studies
+        if study.rows[0].recipe.data.dataset == "imagenet"
+    }
     folder = paths.ROOT / "book" / "generated"
     return {
+        folder / "all_reduce.md": estimate.prediction(explored),
         folder / "answer.md": found.answer(recorded, cells.tally(recipes), measured),
         folder / "claims.svg": svg(front.figure(recorded)),
         folder / "coverage.md": front.coverage(recorded, measured),
         folder / "explorer.md": explorer.page(explored),
-        folder / "hours.md": prices.table(explored["devices"], HOURS),
+        folder / "hours.md": hours.table(explored["devices"], HOURS),
+        folder / "study_costs.md": estimate.table(needed, explored, estimate.gpus(measured)),
+        folder / "study_hours.md": estimate.measured(recorded),
         folder / "scorecard.md": pages.scorecard(studies, recorded),
         folder / "environment.md": pages.environment(studies, recorded),
         folder / "pace.md": pages.pace(measured),

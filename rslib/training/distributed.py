@@ -78,6 +78,12 @@ def refuse(why: str) -> None:
     raise InputError(why)
 
 
+def refuse_others(command: str) -> None:
+    """For what one process does: raises InputError where torchrun started several."""
+    if dist.is_torchelastic_launched() and os.environ["WORLD_SIZE"] != "1":
+        refuse(f"{command} trains in one process, on one GPU; start it without torchrun")
+
+
 def size() -> int:
     return idist.get_world_size()
 

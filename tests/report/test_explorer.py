@@ -15,7 +15,7 @@ from rslib.evidence import devices, prices
 from rslib.paths import ROOT
 from rslib.recipes import resnet_rs, scaling
 from rslib.report import explorer
-from rslib.report.prices import table
+from rslib.report.hours import table
 
 PAGE = (ROOT / "book/explorer.md").read_text()
 MADE = (ROOT / "book/generated/explorer.md").read_text()

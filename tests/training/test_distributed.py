@@ -17,6 +17,7 @@ from rslib import __main__
 from rslib.config import InputError, Optim, evolve
 from rslib.data import images
 from rslib.data.loaders import Schedule, Share
+from rslib.own import train as own
 from rslib.tasks.classify import Classify
 from rslib.training import checkpoint, distributed, engine
 
@@ -178,6 +179,18 @@ def test_a_world_size_that_does_not_fit_is_refused_in_a_line(monkeypatch):
         "which BN normalises; world sizes that work: 1, 2, 4, 8, 16, 32"
     )
     assert distributed.micro_batches(Optim(batch_size=24, micro_batch=8)) == 1
+
+
+@pytest.mark.parametrize(("rank", "error"), [("0", InputError), ("1", SystemExit)])
+def test_training_on_ones_own_images_is_for_one_process(rank, error, monkeypatch):
+    torchrun = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "RANK": rank}
+    for name, value in torchrun.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(error, match="start it without torchrun" if rank == "0" else "1"):
+        own.train("no such folder")
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with pytest.raises(InputError, match="no such folder does not exist"):
+        own.train("no such folder")
 
 
 COMMAND = ["run", "table1", "--scale", "smoke", "--rows", "cosine", "--device", "cpu"]
