@@ -2,8 +2,9 @@
 
 `collect` (the one call of a notebook), `tables`, `claims` (verdicts in words), `plot`, `sheets`
 (pictures side by side), `compared` (accuracy against other libraries); of costs `speed`, `ratios`
-(the speed claim), `memory` (Table 3), `counted`, `rescaled` (EfficientNet-RS) and `pareto_plot`
-(top-1 over latency); `pages` and `render` write the book's.
+(the speed claim), `memory` (Table 3), `counted`, `hours` and `estimate` (hours and money),
+`rescaled` (EfficientNet-RS) and `pareto_plot` (top-1 over latency); `front` and `found` (the front
+page), `pages` and `render` write the book's.
 
 May import everything below; at import only what needs no torch: evidence, recipes, the parameters
 and the ground but `machine`.

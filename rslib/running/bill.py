@@ -1,8 +1,8 @@
-"""What runs need beside hours, in words: disk, a GPU's memory, money."""
+"""What runs need beside hours, in words: disk, memory of a GPU, money."""
 
 import torch
 
-from rslib import machine
+from rslib import machine, tasks
 from rslib.evidence import prices
 from rslib.running.estimate import DISK, GPUS
 from rslib.training import distributed, memory
@@ -11,15 +11,26 @@ from rslib.training.clock import duration
 
 def lines(plan, jobs, seconds, total):
     """seconds: {run_id: seconds on one device}; total: of all together, as they will be trained."""
-    disk = DISK * sum(
-        memory.parameters(j.row.recipe.model, j.row.recipe.data.frames, j.data.manifest["classes"])
-        for j in jobs
-    )
-    told = [f"{disk / 1e9:.2g} GB of disk for checkpoints (24 bytes a parameter of each run)"]
+    disk = f"{DISK * parameters(jobs) / 1e9:.2g} GB of disk for checkpoints"
+    told = [f"{disk} ({DISK} bytes a parameter of each run)"]
     if plan.device == "cuda":
         told.append(on_a_gpu(jobs[-1]))
     line = f"{', '.join(told)}{money(plan.device, total)}"
     return [line, *([spread(list(seconds.values()))] if plan.device == "cuda" else [])]
+
+
+def parameters(jobs):
+    """Of the networks of all runs."""
+    counted, total = {}, 0
+    for job in jobs:
+        recipe = job.row.recipe
+        key = recipe.task, recipe.model  # of one study, whose data have the same classes
+        if key not in counted:
+            with torch.device("meta"):
+                network = tasks.of(recipe)(recipe, job.data, workers=0, device=None).build()
+            counted[key] = sum(p.numel() for p in network.parameters())
+        total += counted[key]
+    return total
 
 
 def on_a_gpu(job):

@@ -15,6 +15,7 @@ from rslib.config import Data, Model, Recipe
 STATE = 16
 
 
+@cache
 def saved_bytes(recipe: Recipe, num_classes: int) -> int:
     """Bytes an example (image or clip) that the forward pass keeps for the backward, in float32.
 

@@ -1,6 +1,9 @@
 """What a study will cost: closed forms, by hand."""
 
+from types import SimpleNamespace
+
 import pytest
+import torch
 from commandline import SMOKE
 
 from rslib.__main__ import main
@@ -8,7 +11,7 @@ from rslib.config import Data, InputError, Model, Optim, Recipe
 from rslib.evidence import prices
 from rslib.recipes.studies import TRAINED
 from rslib.report import estimate as shown
-from rslib.running import estimate, needs
+from rslib.running import estimate, needs, timing
 from rslib.running.estimate import Run, Step
 from rslib.training import memory
 
@@ -63,6 +66,20 @@ def test_a_gpu_that_is_too_small_gets_the_micro_batch_that_may_fit():
     assert memory.too_small(recipe, 10, state).endswith("take a larger GPU")
     half = memory.too_small(recipe, 10, state + 20 * image, bf16=True)
     assert "at most 32 fit" in half
+
+
+def test_memory_that_runs_out_while_steps_are_timed_is_one_line(monkeypatch):
+    def full(job, device):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(timing, "_timed", full)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (0, 2**30))
+    optim = Optim(batch_size=4096, micro_batch=128)
+    recipe = Recipe(model=Model(depth=26, width=0.25), data=Data(resolution=160), optim=optim)
+    job = SimpleNamespace(row=SimpleNamespace(recipe=recipe), data=SimpleNamespace())
+    job.data.manifest = {"classes": 10}
+    with pytest.raises(InputError, match=r"^128 images of .* do not fit into the GPU's 1.0 GiB"):
+        timing.image_seconds(job, "cpu")
 
 
 def test_prices_may_have_spot_ones(tmp_path):
