@@ -5,6 +5,6 @@
 train), `timing` (how long a run will take), `bill` (what else it needs), `estimate` and `needs`
 (what a study costs at paper scale, without any data), `provenance` (what a result says of itself).
 
-May import everything below: tasks, training, evidence, data, recipes, the ground. Nothing is
+May import everything below: costs, tasks, training, evidence, data, recipes, the ground. Nothing is
 imported here, as pages read `params` without torch.
 """
