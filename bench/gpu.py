@@ -26,10 +26,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # also where nothing is installed
 
-from filelock import FileLock, Timeout  # noqa: E402
-
 from rslib.atomic import write_atomically  # noqa: E402
 from rslib.system import commit  # noqa: E402
+from rslib.system.lease import Taken, held  # noqa: E402
 
 # seconds of nine minutes; "more" waits until the others are complete, or for half an hour
 SHARES = {"right": 45, "works": 20, "headline": 150, "peers": 60, "evidence": 240, "more": 150}
@@ -61,9 +60,9 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
     try:
-        with FileLock(out / "lock", timeout=0):
+        with held(out / "lock", report=print):
             return Call(asked, out).run()
-    except Timeout:
+    except Taken:
         print(f"another process works in {out}; when that has ended, give the command again")
         return LEFT
 

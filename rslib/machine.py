@@ -1,31 +1,23 @@
 """This process and its machine: cores, device, the code it runs, a folder held for itself alone."""
 
-import errno
 import os
 import platform
-import socket
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 import torchvision
-from filelock import FileLock, SoftFileLock, Timeout
 
 from rslib.config import InputError, suggest
-from rslib.system import faults
+from rslib.system import lease
 from rslib.system.commit import code_version
+from rslib.system.lease import Held
 
 DEVICES = ("auto", "cpu", "cuda")
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP)  # answers to flock
-
-
-class Held(RuntimeError):
-    """Another process does this very work."""
 
 
 def cores() -> int:
@@ -110,52 +102,19 @@ def usable(folder: Path) -> Path:
         raise InputError(f"runs_dir {folder}: {error.strerror}; name another") from error
 
 
-def no_locks(file: Path) -> InputError:
-    return InputError(f"{file}: {faults.LOCKS}")
-
-
-def note(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        error.filename = str(file)  # a write that fails names none
-        raise
-
-
-def holder_of(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # it is just leaving
-        return "another process"
-
-
 @contextmanager
-def claim(lock_file: Path, what: str) -> Iterator[None]:
-    """Hold a lock file for this process. Raises Held: what is being done, and by whom.
+def claim(
+    place: Path, what: str, report: Callable[[str], None] = print, wait: float = 0.0
+) -> Iterator[lease.Lease]:
+    """Hold a place for this process, after up to `wait` seconds.
 
-    The lock is the system's: it goes with the process, however that ends. Raises InputError where
-    the file system has none.
+    Raises Held: what is being done, and by whom. See `rslib.system.lease`.
     """
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    holder = lock_file.with_suffix(".holder")
-    lock = FileLock(lock_file)
-    try:
-        with warnings.catch_warnings():  # that it falls back to a file that outlives its process
-            warnings.simplefilter("ignore")
-            lock.acquire(timeout=0)
-    except Timeout:
-        who = holder_of(holder)
-        raise Held(f"{what} by {who}; when that has ended, give the command again") from None
-    except (OSError, NotImplementedError) as error:
-        if getattr(error, "errno", errno.ENOSYS) not in NO_LOCKS:
-            raise
-        raise no_locks(lock_file) from error
-    if isinstance(lock, SoftFileLock):
-        lock.release()
-        raise no_locks(lock_file)
-    try:
-        note(holder, f"process {os.getpid()} on {socket.gethostname()} since {now()}")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        try:
+            mine = stack.enter_context(lease.held(place, wait=wait, report=report))
+        except lease.Taken as taken:
+            who = f"{what} by {taken.holder}"
+            raise Held(f"{who}; when that has ended, give the command again") from None
+        yield mine

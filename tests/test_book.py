@@ -73,7 +73,7 @@ def test_fields_that_the_pages_name_are_fields_of_the_recipe():
 
 def test_troubleshooting_has_what_the_machine_does():
     text = (ROOT / "book/running.md").read_text().partition("## Troubleshooting")[2]
-    for line in (faults.SHARED, faults.LOCKS, faults.REPOSITORY, faults.ROOM):
+    for line in (faults.SHARED, faults.REPOSITORY, faults.ROOM):
         assert re.split("[;:]| or ", line)[0] in text
 
 

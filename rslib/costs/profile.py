@@ -61,7 +61,7 @@ def measure_all(runs_dir, rows, *, device="auto", variants=(), threads=None, rep
     todo = [(row, variant, number) for number in numbers for row in rows for variant in variants]
     failed = {}
     # two processes that measure would measure each other
-    with machine.claim(file.with_suffix(".lock"), f"{file.name} is being measured"):
+    with machine.claim(file.with_suffix(".lock"), f"{file.name} is being measured", report):
         for row, variant, number in todo:
             key = (row.name, row.resolution, variant)
             before = known(file).get(key)

@@ -12,11 +12,10 @@ import math
 import re
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 from PIL import Image
 
 from rslib.atomic import write_atomically
@@ -27,6 +26,7 @@ from rslib.data.formats.columns import Slices
 from rslib.data.formats.tars import MANIFEST, sha256_of
 from rslib.data.splits import LIST, lines_of, list_beside, stem
 from rslib.machine import cores
+from rslib.system.lease import Taken, held
 
 QUALITY = 90
 SIDES = {"train": "side", "val": "test_side"}  # of each part, as manifest.json calls them
@@ -56,16 +56,16 @@ def build(listing, out, side, report=print, cache_dir=None):
         if out.exists() and not out.is_dir():
             raise InputError(f"{out} is no folder; name another")
         noted_shards(out, about)  # refused before all is decoded, not after
-    with claimed(out):
+    with claimed(out, report) as lease:
         readable, source = checked(listing, report, cache_dir)
         listed = minival(train, readable["train"])
         about["counts"] = {part: len(images) for part, images in readable.items()}
         about |= {"source": source, "minival": sha256(listed)}
         with told(out):
-            return written(readable, listed, about, out, report)
+            return written(readable, listed, about, out, report, lease)
 
 
-def written(readable, listed, about, out, report):
+def written(readable, listed, about, out, report, lease):
     """Write what is not there yet, and note each shard; returns the manifest."""
     noted, shards = noted_shards(out, about), {}
     for file in out.iterdir():
@@ -77,10 +77,12 @@ def written(readable, listed, about, out, report):
     for part, images in readable.items():
         for file, positions in planned(part, len(images), out):
             if not file.exists() or sha256_of(file) != noted.get(file.name):
+                lease.check()
                 noted[file.name] = write(file, images, positions, about[SIDES[part]])
                 report(f"wrote {file.name}")
                 note(out, BEGUN, about, noted)
             shards[file.name] = noted[file.name]
+    lease.check()
     note(out, MANIFEST, about, shards)
     (out / BEGUN).unlink()
     return about | {"shards": shards}
@@ -102,21 +104,18 @@ def told(out):
 
 
 @contextmanager
-def claimed(out):
+def claimed(out, report):
     """Hold a folder for this process: two builds would each remove the other's drafts."""
-    lock = FileLock(out / "lock")
-    with told(out):
-        out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            with told(out):
+                out.mkdir(parents=True, exist_ok=True)
+                lease = stack.enter_context(held(out / "lock", report=report))
+        except Taken:
             raise InputError(
                 f"another process builds into {out}; wait for it, or name another folder"
             ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+        yield lease
 
 
 def refuse_own(listing, out):

@@ -158,22 +158,31 @@ def run(
     report=print,
     stop=lambda: False,
     tracker="",
+    wait=0.0,
 ):
     """The job's result: the stored one, or trained now; reuse=False always trains a new attempt.
 
-    may_compile, tracker: as for `rslib.training.engine.fit`. Raises machine.Held, engine.Preempted
-    and checkpoint.CannotSave. A run that diverges returns a result with that status and no metrics.
+    may_compile, tracker: as for `rslib.training.engine.fit`. wait: seconds for another process that
+    trains it. Raises machine.Held, engine.Preempted and checkpoint.CannotSave. A run that diverges
+    returns a result with that status and no metrics.
     """
     stored = results.find(job.study, job.run_id, runs_dir)
     if stored and reuse:
         return stored
-    with claim(runs_dir / job.study / job.run_id / "lock", f"{job.run_id} is being trained"):
+    place, what = runs_dir / job.study / job.run_id / "lock", f"{job.run_id} is being trained"
+    with claim(place, what, report, wait) as lease:
         stored = results.find(job.study, job.run_id, runs_dir)
         if stored and reuse:  # it ended while we waited for nothing
             return stored
         file = next_attempt(job, runs_dir)
-        options = {"may_compile": may_compile, "stop": stop, "tracker": tracker}
-        result = train(job, device, file, workers, report, **options)
+
+        def stopped():
+            if lease.lost:  # before another checkpoint is written beside that of the new holder
+                lease.check()
+            return stop()
+
+        options = {"may_compile": may_compile, "stop": stopped, "tracker": tracker}
+        result = train(job, device, file, workers, report, lease.check, **options)
     if stored:
         seeds = [
             r
@@ -196,8 +205,11 @@ def next_attempt(job, runs_dir):
     return runs_dir / job.study / job.run_id / f"attempt-{number}" / "result.json"
 
 
-def train(job, device, result_file, workers, report, **options):
-    """The result of a run, trained by this process and those that follow it, and written down."""
+def train(job, device, result_file, workers, report, check, **options):
+    """The result of a run, trained by this process and those that follow it, and written down.
+
+    check: raises where it is no longer this process that may write.
+    """
     distributed.tell(job.run_id)
     try:
         outcome = fit(job, device, result_file.parent, workers, report=report, **options)
@@ -206,6 +218,7 @@ def train(job, device, result_file, workers, report, **options):
         report(f"diverged: {error}")
         outcome, sessions = None, error.sessions
     result = describe(job, outcome, int(result_file.parent.name[8:]), sessions)
+    check()
     results.write(result_file, result)
     return result
 

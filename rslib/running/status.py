@@ -4,7 +4,6 @@
 is in the runs' own folders: a result, a history, a lock that somebody holds.
 """
 
-import fcntl
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from rslib.atomic import write_atomically
 from rslib.config import InputError
 from rslib.evidence import results
+from rslib.system import lease
 from rslib.training import history
 from rslib.training.clock import duration
 
@@ -82,20 +82,8 @@ def progress(study: str, run_id: str, runs_dir: Path, about: dict[str, Any]) -> 
         return Progress(run_id, WAITING, 0, epochs, seconds)
     attempt = attempts[-1].parent
     lines = history.read(attempt) if (attempt / history.NAME).exists() else []
-    state = RUNNING if held(runs_dir / study / run_id / "lock") else STOPPED
+    state = RUNNING if lease.holder_of(runs_dir / study / run_id / "lock") else STOPPED
     return Progress(run_id, state, lines[-1]["epoch"] if lines else 0, epochs, seconds)
-
-
-def held(lock: Path) -> bool:
-    """Does a process hold the lock?"""
-    if not lock.exists():
-        return False
-    with open(lock, "rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def line(found: Sequence[Progress], processes: int) -> str:

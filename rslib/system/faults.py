@@ -12,7 +12,6 @@ from rslib import paths
 
 FAILED, AGAIN = 1, 75  # exit codes; 75 where the same command may find it better
 GO_ON = "then give the same command again"
-LOCKS = "this file system has no file locks; put runs_dir on one that has, such as a local disk"
 ROOM = f"make room or name another folder, {GO_ON}"
 RIGHTS = "give its permissions, or name another"
 OPEN_FILES = f"raise the limit (ulimit -n 65536) or lower workers, {GO_ON}"
@@ -38,7 +37,7 @@ REMEDIES = {
     "ENFILE": OPEN_FILES,
     "ENOMEM": MEMORY,
     "EAGAIN": PROCESSES,
-    "ENOLCK": LOCKS,
+    "ENOLCK": DRIVE,
     "EIO": DRIVE,
     "ESTALE": DRIVE,
     "ENODEV": DRIVE,

@@ -5,7 +5,8 @@ import os
 
 import pytest
 from commandline import SMOKE, result, rslib
-from filelock import FileLock
+
+from rslib.system.lease import held
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,7 @@ def epochs_run(tmp_path_factory):
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     runs_dir, kept = shared / "epochs-run", shared / "epochs-run.json"
-    with FileLock(shared / "epochs-run.lock"):
+    with held(shared / "epochs-run.lock", wait=300):
         if not kept.exists():
             done = rslib(*SMOKE, "--rows", "epochs,ema", "--runs-dir", runs_dir, "--json")
             assert done.returncode == 0, done.stderr

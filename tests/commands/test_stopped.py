@@ -9,6 +9,7 @@ import pytest
 from commandline import SMOKE, command, result, rslib
 
 from rslib.__main__ import main
+from rslib.system import lease
 
 
 @pytest.mark.long
@@ -56,11 +57,11 @@ def test_a_told_or_orphaned_process_saves_and_leaves(epochs_run, tmp_path):
         process.stdout.close()
         code = process.wait(timeout=60)
         assert code == (75 if number == signal.SIGTERM else -signal.SIGKILL)
-    holder = tmp_path / "table1" / found["run_id"] / "lock.holder"
+    place = tmp_path / "table1" / found["run_id"] / "lock"
     deadline = time.monotonic() + 30
-    while holder.exists() and time.monotonic() < deadline:  # the orphan notices within a step
-        time.sleep(0.1)
-    assert not holder.exists()
+    while lease.holder_of(place) and time.monotonic() < deadline:
+        time.sleep(0.1)  # the orphan notices within a step
+    assert not lease.holder_of(place)
     assert rslib(*SMOKE, *options).returncode == 0
 
 

@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 import pytest
 import torch
 import webdataset
-from filelock import FileLock
 from pictures import picture
 from PIL import Image
 
@@ -18,6 +17,7 @@ from rslib.config import InputError, Recipe, evolve
 from rslib.data import build, check, images, splits
 from rslib.data.augment.crops import tf1_window
 from rslib.data.formats import tars
+from rslib.system.lease import held
 
 SIDE = 24
 
@@ -25,7 +25,7 @@ SIDE = 24
 def test_what_is_built_can_be_opened_like_any_folder(built, listing, tmp_path):
     out, manifest = built
     assert sorted(f.name for f in out.iterdir()) == sorted(
-        [*manifest["shards"], "lock", "manifest.json"]
+        [*manifest["shards"], "lock.1", "manifest.json"]
     )
     train, test, classes = images.source("folder", str(out), tmp_path / "cache", lambda line: None)
     assert (len(train), len(test), classes) == (14, 4, ["cat", "dog"])
@@ -174,7 +174,7 @@ def test_a_list_of_minival_goes_along(built, listing, tmp_path, monkeypatch):
 
 def test_two_builds_do_not_write_into_one_folder(built, listing):
     out, manifest = built
-    with FileLock(out / "lock"), pytest.raises(InputError, match="another process builds into"):
+    with held(out / "lock"), pytest.raises(InputError, match="another process builds into"):
         build.build(listing, out, SIDE)
     assert build.build(listing, out, SIDE, str) == manifest
 
@@ -239,7 +239,9 @@ def test_what_was_built_of_other_images_is_not_kept(built, listing, tmp_path):
     train.items[0].write_bytes(train.items[1].read_bytes())
     with pytest.raises(InputError, match="was begun with other images or sides"):
         build.build(images.folder(tmp_path / "tree"), out, SIDE)
-    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    after = {file.name: file.read_bytes() for file in out.iterdir()}
+    assert after.pop("lock.2") == before.pop("lock.1") == b"free\n"
+    assert after == before
     (out / "manifest.json").unlink()
     with pytest.raises(InputError, match="holds tars of unknown images"):
         build.build(listing, out, SIDE)

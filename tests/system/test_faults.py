@@ -45,7 +45,7 @@ def system(name, *files):
         ("EMFILE", 1, "ulimit -n"),
         ("ENFILE", 1, "ulimit -n"),
         ("EEXIST", 1, "a folder is asked for"),
-        ("ENOLCK", 1, "no file locks"),
+        ("ENOLCK", 1, "look at the disk or at the network drive"),
         ("EIO", 75, "look at the disk"),
         ("ESTALE", 75, "network drive"),
         ("ENOMEM", 75, "end other programs"),

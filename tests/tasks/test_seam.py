@@ -113,6 +113,22 @@ def test_it_resumes_to_the_same_bits(params, tmp_path):
     assert found["weights_sha256"] == whole[found["run_id"]]["weights_sha256"]
 
 
+def test_who_lost_its_lease_writes_no_result(params, tmp_path):
+    """As a process that was suspended for hours, while another trained its run."""
+    plan = runs.plan("toy", params, lambda line: None)
+    (job,) = plan.jobs
+    folder = tmp_path / "runs/toy" / job.run_id
+
+    def taken_over():
+        (folder / "lock.1").rename(folder / "lock.2")
+        return False
+
+    asked = iter([taken_over] + 99 * [lambda: False])
+    with pytest.raises(machine.Held, match="gave no sign of life for more than 60 s"):
+        runs.run(job, "cpu", tmp_path / "runs", report=print, stop=lambda: next(asked)())
+    assert not list(folder.glob("*/result.json"))
+
+
 def test_a_task_that_does_not_exist_is_named():
     with pytest.raises(InputError, match="no task 'clasify'; did you mean 'classify'"):
         tasks.of(evolve(Recipe(), {"task": "clasify"}))

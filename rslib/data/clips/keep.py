@@ -3,13 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from rslib.atomic import sync_folder
 from rslib.config import InputError
+from rslib.system.lease import Lease, Taken, held
 
 MINUTES = 60  # that another process may take to make a folder
 Say = Callable[[str], None]
@@ -24,7 +23,7 @@ def made_once(folder: Path, make: Callable[[Path], None], report: Say = print) -
         return folder
     with told(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with alone(folder, report):
+    with alone(folder, report) as lease:
         if folder.is_dir():  # another process has made it
             return folder
         for left in folder.parent.glob(f"{folder.name}.*.draft"):  # of one that was killed
@@ -36,6 +35,7 @@ def made_once(folder: Path, make: Callable[[Path], None], report: Say = print) -
                 make(draft)
                 for file in draft.rglob("*"):
                     sync(file)
+                lease.check()
                 os.replace(draft, folder)
                 sync_folder(folder.parent)
             except BaseException:
@@ -45,25 +45,21 @@ def made_once(folder: Path, make: Callable[[Path], None], report: Say = print) -
 
 
 @contextmanager
-def alone(folder: Path, report: Say) -> Iterator[None]:
-    """Hold the folder's lock, which the system takes back when a process ends, however it ends."""
-    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
-    with told(folder.parent):
+def alone(folder: Path, report: Say) -> Iterator[Lease]:
+    """Hold the folder's lock, which is free when its process has ended, however it ended."""
+    waiting = f"another process makes {folder}: waiting for it"
+    patience = {"wait": 60 * MINUTES, "waiting": waiting, "report": report}
+    lock = folder.with_name(f"{folder.name}.lock")
+    with ExitStack() as stack:
         try:
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                report(f"another process makes {folder}: waiting for it")
-                lock.acquire(timeout=60 * MINUTES)
-        except Timeout:
+            with told(folder.parent):
+                lease = stack.enter_context(held(lock, **patience))
+        except Taken:
             raise InputError(
                 f"another process has been making {folder} for {MINUTES} minutes; end it, and give "
                 "the command again"
             ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+        yield lease
 
 
 @contextmanager

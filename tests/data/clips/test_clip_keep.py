@@ -47,7 +47,7 @@ def test_what_fails_leaves_nothing_and_a_killed_draft_is_removed(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         made_once(tmp_path / "set", fail)
-    assert [path.name for path in tmp_path.iterdir()] == ["set.lock"]
+    assert [path.name for path in tmp_path.iterdir()] == ["set.lock.1"]
     assert made_once(tmp_path / "set", lambda draft: (draft / "a").touch()) == tmp_path / "set"
 
 
