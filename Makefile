@@ -8,7 +8,7 @@ OUT ?= runs/gpu
 DATA ?=
 NOTEBOOKS ?= notebooks
 
-.PHONY: help table1 test test-long gpu commit-file render book book-test cloud-test lock
+.PHONY: help table1 test test-long gpu commit-file render book book-test cloud-test cluster-test lock
 
 help:
 	@echo "make table1   train all rows of Table 1 for 30 epochs on the embedded images (minutes)"
@@ -20,6 +20,7 @@ help:
 	@echo "make book     build the book, in an environment of its own without torch"
 	@echo "make book-test  after make book: open every page in Chromium and look for faults"
 	@echo "make cloud-test  SkyPilot reads the files in cloud/, from an environment of its own"
+	@echo "make cluster-test  runs on a Ray cluster of two nodes on this machine, one of them killed"
 	@echo "make lock     pin the newest versions that work together"
 
 # The environment is remade when what it is made of changes, and not otherwise.
@@ -92,12 +93,29 @@ book-test: .venv-book/.installed
 cloud-test: .venv/.installed .venv-cloud/.installed
 	$(BIN)/python -m pytest tests/test_cloud.py
 
+# Ray beside the packages of .venv, which the .pth file names.
+PURELIB = -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+.venv-cluster/.installed: requirements-cluster.lock .venv/.installed
+	$(BIN)/python -m venv .venv-cluster
+	.venv-cluster/bin/python -m pip install --quiet -r requirements-cluster.lock
+	$(BIN)/python $(PURELIB) > "$$(.venv-cluster/bin/python $(PURELIB))/project.pth"
+	@touch $@
+
+cluster-test: .venv-cluster/.installed
+	CUDA_VISIBLE_DEVICES= PYTHONPATH="$(CURDIR)" .venv-cluster/bin/python -m pytest tests/cluster -m cluster
+
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade pip
 	.venv-lock/bin/python -m pip install --quiet --upgrade "setuptools>=77" ".[test]"
 	.venv-lock/bin/python -m pip freeze --all --exclude rslib --exclude pip > requirements.lock
 	rm -rf .venv-lock build
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade pip
+	.venv-lock/bin/python -m pip install --quiet -c requirements.lock "ray>=2.50"
+	.venv-lock/bin/python -m pip freeze > requirements-cluster.lock
+	rm -rf .venv-lock
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --upgrade pip
 	.venv-lock/bin/python -m pip install --quiet "jupyter-book>=1.0.4.post1,<2" "sphinx-autodoc2>=0.5" \

@@ -32,7 +32,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--data-dir", default="", help="folder with train/ and val/ (or test/)")
     commands.runs_dir(parser, "checkpoints and histories")
     commands.device(parser)
-    add("--executor", default="local", choices=EXECUTORS, help="inline trains in this process")
+    add(
+        "--executor",
+        default="local",
+        choices=EXECUTORS,
+        help="inline: in this process; ray: on a cluster",
+    )
+    add("--ray-address", default="", help="HOST:PORT; default $RAY_ADDRESS, else a local Ray")
     add("--no-reuse", dest="reuse", action="store_false", help="train again and compare")
     add("--compile", action="store_true", help="time eager and compiled steps, keep the faster")
     add("--serve", action="store_true", help=argparse.SUPPRESS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from rslib.config import InputError, count, suggest
 
 MOST_HOURS = 1_000_000
-EXECUTORS = ("local", "inline")
+EXECUTORS = ("local", "inline", "ray")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +30,14 @@ class Params:
     max_hours: float | None = None
     threads: int = 1
     workers: int | None = None
+    ray_address: str = ""
 
     def __post_init__(self):
         from rslib.recipes.scales import NAMES
 
         _choice("scale", self.scale, ("auto", *NAMES))
         _choice("executor", self.executor, EXECUTORS)
-        for name in ("dataset", "data_dir", "runs_dir", "device"):
+        for name in ("dataset", "data_dir", "runs_dir", "device", "ray_address"):
             object.__setattr__(self, name, text(name, getattr(self, name)))
         _whole("epochs", self.epochs, at_least=1, optional=True)
         _whole("seeds", self.seeds, at_least=0)

@@ -58,7 +58,9 @@ def plan(study_name, params, report=print):
     study = trained_study(study_name)
     study.select(params.rows)  # a misspelt row ends here
     task = tasks.of(study.rows[0].recipe)  # rows of one table train one task
-    device = choose_device(params.device)
+    # a cluster may have the GPUs that this machine lacks
+    far = params.executor == "ray" and params.device == "cuda"
+    device = "cuda" if far else choose_device(params.device)
     scale, why = choose_scale(params, task, device)
     study = study.at(scale)
     wanted = study.select(params.rows)
@@ -159,20 +161,28 @@ def run(
     stop=lambda: False,
     tracker="",
     wait=0.0,
+    attempts=None,
 ):
-    """The job's result: the stored one, or trained now; reuse=False always trains a new attempt.
+    """The job's result: the stored one, or trained now; reuse=False always trains a new attempt,
+    unless as many as `attempts` have ended.
 
     may_compile, tracker: as for `rslib.training.engine.fit`. wait: seconds for another process that
     trains it. Raises machine.Held, engine.Preempted and checkpoint.CannotSave. A run that diverges
     returns a result with that status and no metrics.
     """
+
+    def enough():
+        if reuse:
+            return stored
+        return attempts and results.ended(job.study, job.run_id, runs_dir) >= attempts
+
     stored = results.find(job.study, job.run_id, runs_dir)
-    if stored and reuse:
+    if enough():
         return stored
     place, what = runs_dir / job.study / job.run_id / "lock", f"{job.run_id} is being trained"
     with claim(place, what, report, wait) as lease:
         stored = results.find(job.study, job.run_id, runs_dir)
-        if stored and reuse:  # it ended while we waited for nothing
+        if enough():  # it ended while we waited for nothing
             return stored
         file = next_attempt(job, runs_dir)
 

@@ -8,7 +8,7 @@ import torch
 from rslib import machine, tasks
 from rslib.config import InputError
 from rslib.evidence import results
-from rslib.running import bill, runs, status
+from rslib.running import bill, cluster, runs, status
 from rslib.running.processes import (
     READY,
     SECONDS,
@@ -49,10 +49,17 @@ def complete(plan, params, report=print, train=True):
         refuse_sharing(pending, params)
         if params.executor == "local" and plan.device == "cpu":
             processes = max(1, min(machine.cores() // params.threads, len(pending)))
-        announce(plan, pending, processes, params, report, kept=train)
-        if not train:
-            return plan.results()
         try:
+            if params.executor == "ray":
+                with cluster.joined(plan, params, attempts, report) as ray:
+                    processes = max(1, min(ray.slots(), len(pending)))
+                    announce(plan, pending, processes, params, report, ray.timed, kept=train)
+                    if train:
+                        ray.share_out(pending)
+                return plan.results()
+            announce(plan, pending, processes, params, report, kept=train)
+            if not train:
+                return plan.results()
             if params.executor == "local":
                 share_out(plan, pending, params, processes, report)
             else:
@@ -77,14 +84,16 @@ def endings(plan, job):
     return results.ended(job.study, job.run_id, plan.runs_dir)
 
 
-def announce(plan, pending, processes, params, report, kept=True):
+def announce(plan, pending, processes, params, report, timed=None, kept=True):
     """Say what will be trained and for how long, from timed steps of its first and last run.
 
-    kept: for `rslib status`.
+    timed: what times them, where that is not this machine. kept: for `rslib status`.
     """
     torch.set_num_threads(params.threads)
     ends = [pending[0], pending[-1]]
-    if params.executor == "local" and plan.device == "cuda":
+    if timed:  # where they will be trained
+        an_image = sum(timed(ends)) / 2
+    elif params.executor == "local" and plan.device == "cuda":
         an_image = sum(timed_elsewhere(plan, ends, params)) / 2
     else:
         an_image = sum(image_seconds(job, plan.device) for job in ends) / 2

@@ -16,7 +16,7 @@ from rslib.running.params import Looking, Params, Profiling, from_namespace
         ({"seeds": -1}, "seeds is -1"),
         ({"scale": "huge"}, "scale is 'huge'; choose from auto, smoke, laptop, gpu, paper"),
         ({"scale": "labtop"}, "did you mean 'laptop'"),
-        ({"executor": "ray"}, "executor is 'ray'"),
+        ({"executor": "rai"}, "executor is 'rai'; did you mean 'ray'"),
         ({"reuse": "false"}, "reuse is 'false'; give True or False"),
         ({"max_hours": 0}, "max_hours is 0"),
         ({"max_hours": float("nan")}, "max_hours is nan"),
