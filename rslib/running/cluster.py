@@ -91,7 +91,7 @@ class Cluster:
             self.told = True
             self.report(
                 f"{self.plan.runs_dir} is not shared with {host}: results are sent back from "
-                "there, and a run whose node dies begins anew"
+                "there, and a run whose node dies begins again"
             )
 
     def timed(self, jobs: Sequence[runs.Job]) -> list[float]:
