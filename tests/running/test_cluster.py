@@ -14,6 +14,7 @@ from rslib.evidence import results
 from rslib.running import cluster, remote, runs
 from rslib.running.cluster import Cluster
 from rslib.running.params import Params
+from rslib.running.processes import told_to_stop
 from rslib.training.engine import Preempted
 
 
@@ -80,7 +81,8 @@ def three(tmp_path, monkeypatch):
     plan, lines, ray = runs.plan("table1", params, lambda line: None), [], Ray()
     found = Cluster(ray, plan, params, 1, lines.append)
     found.asked.marker.touch()
-    return found, ray, plan.jobs, lines
+    with told_to_stop():  # as `joined` has it: what `share_out` does to signals ends here
+        yield found, ray, plan.jobs, lines
 
 
 def attempts(tmp_path):
