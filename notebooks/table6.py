@@ -29,7 +29,9 @@ dataset: str = ""  # clips or kinetics-400; empty for what scale and data_dir im
 data_dir: str = ""  # Folder of Kinetics-400, train.csv and val.csv beside train/ and val/; empty for embedded clips
 runs_dir: str = ""  # Checkpoints, histories and built clips; empty for runs/ of the project
 device: str = "auto"  # cpu, cuda, or auto for cuda where there is one
-executor: str = "local"  # local trains in processes of its own, inline in this one, ray on a cluster
+executor: str = (
+    "local"  # local trains in processes of its own, inline in this one, ray on a cluster
+)
 reuse: bool = True  # False trains again and compares with the stored run
 compile: bool = False  # True times eager and compiled steps and keeps the faster
 max_hours: float = None  # Refuse what would take longer; None for no limit
@@ -38,6 +40,7 @@ workers: int = None  # Loader processes; None for 0 on a CPU, and up to 16 with 
 
 # %% tags=["remove-input"]
 import inspect
+import math
 import textwrap
 
 import pandas as pd
@@ -51,7 +54,7 @@ from rslib.data.randomness import generator
 from rslib.models.resnet3d import stem
 from rslib.recipes.video import TABLE_6
 from rslib.recipes.video_scales import SCALES, at_scale
-from rslib.report import claims, collect, forest, in_blocks, sheets, tables
+from rslib.report import claims, collect, forest, in_blocks, plot, sheets, tables
 from rslib.running import params
 from rslib.tasks.video import Video, saved_bytes
 
@@ -97,7 +100,22 @@ tables.paper_frame(TABLE_6.at("paper")).drop(columns=["id"])
 # %% [markdown]
 # ## Why
 #
-# WHY
+# Every run begins on a plateau, where the loss is that of guessing, ln 8 = 2.08 ({numref}`figure-plateau`). A motion shows
+# only in several frames together, so no single feature lowers the loss at first. The runs leave the plateau
+# at different epochs, and the learning rate has its end whether they have left it or not. What comes after it is fast.
+#
+# So these effects mostly measure how long the plateau is, not how well a trained network generalizes. That
+# regularization and the changed network make it longer is probable: dropout, stochastic depth and smaller crops add noise
+# while there is little to learn from. No run tests this. Blocks differ by as much as their plateaus, so the intervals are wide.
+
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Training loss over the epochs, a line for each block. With label smoothing, which the last two rows have, the smallest possible loss is 0.5 and not 0.", "name": "figure-plateau"}, "image": {"alt": "Training loss over epochs for three rows of Table 6. All lines stay at the loss of guessing for many epochs and then fall steeply, at a different epoch in each block; some lines of the two regularized rows fall late or not at all."}}
+TITLES = {
+    "baseline": "baseline",
+    "scale-jittering": "all training methods",
+    "resnet-d": "+ SE and ResNet-D",
+}
+for results in judged:
+    plot.losses(TABLE_6.at(results[0]["scale"]), results, TITLES, math.log(len(motions.MOTIONS)))
 
 # %% [markdown]
 # ## Eight motions

@@ -73,9 +73,10 @@ def sentence(found):
     """One claim with its verdict and numbers, as Markdown."""
     if found.effect is None:
         return f"{found.claim.says}: **not judged yet**, {found.verdict}."
+    seen = f"; visible from {found.visible:.1f} on" if found.verdict == UNDECIDED else ""
     return (
         f"{found.claim.says}: **{found.verdict}**, {signed(found.effect.value, 1)} points "
-        f"({spanned(found)}, n = {len(found.blocks)} blocks)."
+        f"({spanned(found)}, n = {len(found.blocks)} blocks{seen})."
     )
 
 

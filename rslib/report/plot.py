@@ -161,6 +161,27 @@ def _curve(study, id, results):
     return pd.DataFrame(points)
 
 
+def losses(study, results, titles, guessing):
+    """Training loss over the epochs, a thin line for each run and a panel for each row.
+
+    titles: {row id: what to call it}; guessing: the loss of who guesses. None without any run.
+    """
+    runs = {id: verdicts.runs_of(study, id, results) for id in titles}
+    shown = {id: held for id, held in runs.items() if held}
+    if not shown:
+        return None
+    figure, axes = plt.subplots(1, len(shown), figsize=(7.2, 3), sharey=True, squeeze=False)
+    for ax, (id, held) in zip(axes[0], shown.items(), strict=True):
+        for run in held:
+            epochs, loss = zip(*((p["epoch"], p["loss"]) for p in run["history"]), strict=True)
+            ax.plot(epochs, loss, color=BLUE, alpha=0.6, linewidth=1)
+        ax.axhline(guessing, color="0.4", linestyle=":", linewidth=1)
+        ax.set(title=fill(titles[id], 22), xlabel="epochs")
+    axes[0, 0].set_ylabel("training loss")
+    axes[0, 0].annotate("guessing", (0, guessing), (2, 3), textcoords="offset points", color="0.4")
+    return figure
+
+
 def schedules(rates, decays, steps_per_epoch):
     """Left the learning rates, {label: one a step}; right 1/(1 − d) of the EMA's decays d."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.8))
