@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from functools import partial
 
@@ -83,8 +84,10 @@ def main(options: argparse.Namespace) -> int:
             return commands.DONE if sweep.follow(options.study, params) else commands.STOPPED
         if distributed.size() > 1:
             params = replace(params, executor="inline")
-        plan = runs.plan(options.study, params, say)
-        found = sweep.complete(plan, params, say, train=not options.estimate)
+        # JSON alone goes to stdout: a library has messages of its own, as Ray of a node that died
+        with redirect_stdout(sys.stderr) if options.json else nullcontext():
+            plan = runs.plan(options.study, params, say)
+            found = sweep.complete(plan, params, say, train=not options.estimate)
         distributed.tell(None)
     if options.estimate:
         return commands.DONE

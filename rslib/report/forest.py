@@ -27,6 +27,7 @@ MARKS = {
     NO_LARGER: ("0.45", "o", "none"),
     "regime not reached": ("0.45", "D", "none"),
 }
+ALIKE = 4  # times as wide as the narrowest panel: above, an axis has its own range
 NO_CLAIM = "no claim at this scale"
 
 
@@ -120,7 +121,6 @@ def figure(lines: Sequence[Line], titles: Sequence[str]):
         1,
         max(1, len(titles)),
         figsize=(7.2, 0.36 * len(lines) + 1.1),
-        sharex=True,
         sharey=True,
         squeeze=False,
     )
@@ -130,7 +130,9 @@ def figure(lines: Sequence[Line], titles: Sequence[str]):
                 _draw(ax, place, line.marks[panel], line.paper)
         ax.axvline(0, color="0.3", linewidth=1)
         ax.set_title(fill(title, 60 // len(titles)))
+    for ax in axes[0] if len(titles) < 3 else axes[0, 1:-1]:  # three of it would overlap
         ax.set_xlabel("points in the paper's direction", fontsize=9)
+    _alike(axes[0])
     labels = [("    " if line.indented else "") + line.label for line in lines]
     axes[0, 0].set_yticks(range(len(lines)), [fill(text, 46) for text in labels], fontsize=9)
     for text, line in zip(axes[0, 0].get_yticklabels(), lines, strict=True):
@@ -145,9 +147,19 @@ def figure(lines: Sequence[Line], titles: Sequence[str]):
     return chart
 
 
+def _alike(axes):
+    """The same points on the axes of all panels, but for those with much wider intervals."""
+    widths = {ax: ax.get_xlim()[1] - ax.get_xlim()[0] for ax in axes}
+    near = [ax for ax in axes if widths[ax] <= ALIKE * min(widths.values())]
+    low, high = zip(*(ax.get_xlim() for ax in near), strict=True)
+    for ax in near:
+        ax.set_xlim(min(low), max(high))
+
+
 def _draw(ax, place, one, paper):
     if isinstance(one, str):
-        ax.text(0, place, f"  {one.split(':')[0]}", va="center", color="0.4", fontsize=9)
+        words = {"ha": "center", "va": "center", "color": "0.4", "fontsize": 9}
+        ax.text(0.5, place, one.split(":")[0], transform=ax.get_yaxis_transform(), **words)
         return
     color, marker, inside = MARKS[one.verdict]
     ax.plot(one.ends, [place] * 2, color=color, alpha=0.5, linewidth=6, solid_capstyle="butt")

@@ -6,7 +6,7 @@ from rslib.evidence import blocks, verdicts
 from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.report import claims, ratios, speed
 from rslib.report.front import AGAIN, NOTES, Verdict, counted, evidence, judged, where
-from rslib.report.tables import SPACE, between, signed
+from rslib.report.tables import SPACE, between, kind, signed
 
 
 def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
@@ -29,8 +29,8 @@ def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
 
 def _table(recorded, found):
     """Claims that are decided on some data set, with every data set beside."""
-    names = list(dict.fromkeys(v.images for v in found))
     decided = [v for v in found if v.sign != "?" and (v.sign == "✗" or not v.claim.after)]
+    names = list(dict.fromkeys(v.images for v in decided))
     rows = list(dict.fromkeys((v.study.name, v.claim.id) for v in decided))
     if not rows:
         return []
@@ -117,7 +117,7 @@ def _about(group):
     protocol = group[0]["protocol"]
     return (
         f"at the {group[0]['scale']} scale ({protocol['model'].split(',')[0]}, "
-        f"{protocol['train_images']:,} images of {protocol['resolution']} pixels)"
+        f"{protocol['train_images']:,} {kind(group)} of {protocol['resolution']} pixels)"
     )
 
 

@@ -60,6 +60,7 @@ def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
 
 def where(group):
     name, scale = tables.images(group), group[0]["scale"]
+    name = f"clips of {name}" if tables.kind(group) == "clips" else name
     return name if scale == "laptop" else f"{name} at the {scale} scale"
 
 
@@ -80,7 +81,8 @@ def figure(recorded: Mapping[str, Sequence[dict]]):
     shown = [s for s in TRAINED.values() if any(not c.after for c in counted(s))]
     shown.sort(key=lambda study: not study.blocked)  # those that hold for more than one subset
     groups = {s.name: {where(g): g for g in evidence(recorded[s.name])} for s in shown}
-    names = list(dict.fromkeys(name for held in groups.values() for name in held))
+    names = dict.fromkeys(name for held in groups.values() for name in held)
+    names = sorted(names, key=lambda name: name.startswith("clips"))
     lines = []
     for study in shown:
         ids = {claim.id for claim in counted(study) if not claim.after}
