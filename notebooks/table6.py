@@ -70,7 +70,7 @@ CAVEAT = (
 )
 Markdown(in_blocks.answer(TABLE_6, groups, CAVEAT))
 
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Table 6 with the measured effects, in points. Bars are 95 % intervals, upright ticks are blocks, and the paper's direction is right of zero.", "name": "figure-claims-of-table-6"}, "image": {"alt": "A forest plot of the claims of Table 6: an interval, a mark and one tick for each block, to the right of zero in the paper's direction."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Table 6 with the measured effects, in points. Bars are 95 % intervals, upright ticks are blocks, and the paper's direction is right of zero.", "name": "figure-claims-of-table-6"}, "image": {"alt": "A forest plot of the claims of Table 6: an interval, a mark and one tick for each block, to the right of zero in the paper's direction. Both intervals are wide and contain zero."}}
 judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
 if judged:
     forest.of_groups(TABLE_6, judged)

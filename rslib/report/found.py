@@ -16,8 +16,7 @@ def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
     lines = [":::{admonition} What was found\n:class: note\n"]
     lines += [f"**Nothing has been run on ImageNet.** {scale(recorded, found)}", ""]
     lines += _table(recorded, found) + _counts(found)
-    waiting = [s.title.split(":")[0] for s in TRAINED.values() if not _complete(s, found)]
-    if waiting:
+    if waiting := [words for study in TRAINED.values() if (words := _waiting(study, found))]:
         lines.append(f"- **Not judged yet**: {', '.join(waiting)}.")
     lines.append(
         f"- **Compared with the code, nothing trained**: {cells[0]} of {cells[1]} printed settings "
@@ -126,11 +125,14 @@ def count(verdicts):
     return f"{verdicts} verdict{'s' if verdicts != 1 else ''}"
 
 
-def _complete(study, found):
-    """Is every claim that the front page counts judged? laws: Figure 2's have their own page."""
+def _waiting(study, found):
+    """A study that has primary claims which are not judged; of a part of them, how many."""
     there = {v.claim.id for v in found if v.study.name == study.name}
     primary = {c.id for c in counted(study) if not c.after}
-    return study.name in NOTES or (primary <= there and not study.laws)
+    missing, name = primary - there, study.title.split(":")[0]
+    if study.name in NOTES or not (missing or study.laws):  # Figure 2's laws have their own page
+        return ""
+    return f"{name} ({len(missing)} of {len(primary)} claims)" if missing < primary else name
 
 
 def _speeds(devices):

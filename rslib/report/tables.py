@@ -137,9 +137,11 @@ def name_of(result):
 
 
 def regime(study, results):
-    """What a reduced scale's long unregularized runs say of the regime; empty without them."""
+    """What a reduced scale's long unregularized runs say of the regime; empty without them, and
+    where no claim asks for it."""
     gate = verdicts.gate(study, results)
-    if not gate or results[0]["scale"] == "paper":
+    asked = any(claim.overfitting for claim in study.claims)
+    if not gate or not asked or results[0]["scale"] == "paper":
         return ""
     return (
         f"Regime gate {'reached' if gate['reached'] else 'NOT reached'}: after 350 epochs without "

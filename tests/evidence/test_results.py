@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rslib import config, machine, paths
+from rslib import config, machine, paths, tasks
 from rslib.config import InputError
 from rslib.data import images
 from rslib.evidence import results
@@ -295,23 +295,35 @@ def test_rows_can_be_chosen():
     assert table["Δ here"].tolist() == ["", "+10.00"]  # not against a row that is not shown
 
 
-RECORDED = [found for name in TRAINED for found in results.recorded(name)]
+FOLDERS = {study.folder for study in TRAINED.values()}
+RECORDED = [found for name in sorted(FOLDERS) for found in results.recorded(name)]
 
 
 @pytest.mark.parametrize("found", RECORDED, ids=lambda r: f"{r['data']['name']}-{r['run_id']}")
 def test_a_recorded_run_is_what_the_code_still_asks_for(found):
     """Its recipe is the row's, and key and protocol are those that a run would have today."""
-    recipe, study = config.from_dict(found["recipe"]), TRAINED[found["study"]]
-    scaled = {
-        row.id: at_scale(row, found["scale"], dataset=recipe.data.dataset).recipe
+    recipe = config.from_dict(found["recipe"])
+    study, row = next(
+        (study, row)
+        for study in (s.at(found["scale"]) for s in TRAINED.values() if s.folder == found["study"])
         for row in (*study.rows, *study.cells)
-    }
-    assert recipe == scaled[found["row"]]
-    keys = {id: config.key(r, found["data"]["sha256"]) for id, r in scaled.items()}
-    assert found["run_id"] == f"{found['row']}-{keys[found['row']]}-s{found['seed']}"
-    ladder = [keys[row.id] for row in study.rows]
-    about = found["protocol"]
-    assert about["id"] == config.sha256([ladder, about["long_epochs"]])[:8]
+        if study.run_as(row) == found["row"]
+    )
+    block = found["seed"] if study.blocked else None
+    asked = {"epochs": None, "dataset": recipe.data.dataset, "available": 60_000}
+
+    def scaled(row):
+        return tasks.of(recipe).at_scale(row, found["scale"], **asked, block=block).recipe
+
+    def key(row):
+        return config.key(scaled(row), found["data"]["sha256"])
+
+    assert recipe == scaled(row)
+    assert found["run_id"] == f"{found['row']}-{key(row)}-s{found['seed']}"
+    about, shared = found["protocol"], [key(row) for row in study.rows]
+    if study.blocked:
+        shared = ["blocks", found["scale"], found["data"]["held_out"]]
+    assert about["id"] == config.sha256([shared, about["long_epochs"]])[:8]
     assert found["seed"] >= 1 and recipe.data.subset >= 1  # 0 served to choose the protocols
     assert not results.unfit(found)
 
