@@ -123,7 +123,7 @@ pd.DataFrame(told, columns=["", "value", "why"]).set_index("")
 # ## Training
 #
 # The average of the weights is what is evaluated and exported. It moves less than the raw weights from epoch to
-# epoch; when the learning rate is zero, both meet.
+# epoch; when the learning rate reaches zero, both come close.
 
 # %% tags=["remove-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Two panels over the epochs. Left the training loss, which falls. Right the top-1 accuracy on training images and on held-out images, each for the raw weights and for their average: both rise, and end close to each other by default."}}
 set_matplotlib_formats("png", bbox_inches="tight")  # no photograph
@@ -207,7 +207,7 @@ Markdown(compared.shown())  # accuracy against other libraries, and from random 
 # papermill notebooks/your_images.ipynb out.ipynb -p folder flowers      # ResNet-RS-50 at 160 px, on a GPU
 # ```
 #
-# Before it trains, it prints the hours; `-p max_hours 2` refuses to train longer. A run that ended is not
+# Before it trains, it prints the hours; `-p max_hours 2` does not start what would take longer. A run that ended is not
 # trained again. [How to run it](../book/running.md#train-on-your-own-images) describes what a folder may
 # hold, `--weights` for fine-tuning, and uneven classes; [Use the parts](../book/api.md#train-on-your-own-images-rslib)
 # has the same in Python.
@@ -218,7 +218,8 @@ Markdown(compared.shown())  # accuracy against other libraries, and from random 
 # top-1?
 #
 # :::{dropdown} Solution
-# Recall does. Top-1 is the mean over all images: easy classes hide hard ones.
+# Precision: by default it is lowest for exactly these four, because an unclear image is mostly named one of them. Recall
+# is low for some of them only. Top-1 is the mean over all images, where easy classes hide hard ones.
 # :::
 #
 # 2. Your folder has 900 images of one class and 100 of another, and top-1 is 91 %. Is that good?

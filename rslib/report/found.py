@@ -8,6 +8,12 @@ from rslib.report import claims, ratios, speed
 from rslib.report.front import AGAIN, NOTES, Verdict, counted, evidence, judged, where
 from rslib.report.tables import SPACE, between, kind, signed
 
+FIRST = (
+    "¹ From the first experiment, on one training subset; not counted, as blocks judge this claim. "
+    "The verdicts on single rows of Table 1, such as RandAugment, hold for that subset alone. "
+    "Components are parts of a primary claim, judged after it."
+)
+
 
 def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
     """MyST: an admonition. cells: (agreeing, printed) of the tables of recipes; devices:
@@ -48,7 +54,7 @@ def _table(recorded, found):
         lines.append(f"| {claim.says} | {printed} | {' | '.join(told)} |")
     lines.append("")
     if any(one in line for line in lines for one in explored.values()):
-        lines += ["¹ The first experiment, on one training subset: not counted as a verdict.", ""]
+        lines += [FIRST, ""]
     return lines
 
 
@@ -68,7 +74,9 @@ def _explored(recorded):
         for claim in contrasts:
             if all(len(verdicts.score(first, id, group)) > 1 for id in claim.cells):
                 _, own = verdicts.effect(first, claim.cells, group, claim.weights)
-                told["table1_blocks", claim.id, where(group)] = f"{signed(own.value)}{SPACE}¹"
+                ends = between(*(signed(end) for end in own.interval()))
+                cell = f"{signed(own.value)}{SPACE}({ends}) ¹"
+                told["table1_blocks", claim.id, where(group)] = cell
     return told
 
 
