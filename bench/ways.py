@@ -27,7 +27,7 @@ from rslib.tasks.classify import Classify
 
 RUNS, PROCESSES, ROUNDS = 24, 2, 3
 RUN = ("run", "table1", "--device", "cpu", "--json", "--runs-dir")
-MANY = ("--rows", "cosine", "--scale", "smoke", "--seeds", str(RUNS))
+MANY = ("--rows", "epochs", "--scale", "smoke", "--epochs", "10", "--seeds", str(RUNS))
 SHARED = ("--rows", "epochs", "--scale", "laptop", "--epochs", "12", "--executor", "inline")
 WAYS = {"one process": ("inline", 1), "local": ("local", PROCESSES), "Ray": ("ray", PROCESSES)}
 HALVED = (__file__, "--halved")
