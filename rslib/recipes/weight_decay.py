@@ -18,7 +18,7 @@ METHODS = {
     "DO": {"regularization.dropout": 0.25},
 }
 SIZES = {
-    50: {"model.depth": 50, "data.resolution": 224, "optim.micro_batch": 0},
+    50: {"model.depth": 50, "data.resolution": 224},
     200: {},
 }
 # (depth, regularization): top-1 by decay

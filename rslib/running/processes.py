@@ -31,8 +31,21 @@ class Stopped(RuntimeError):
 
 
 def share_out(plan, pending, params, processes, report):
-    """Start the processes, hand out the runs, pass their lines on, wait for all of them."""
-    crew = Crew(lambda: start(plan, params), [job.run_id for job in pending], report)
+    """Start the processes, hand out the runs, pass their lines on, wait for all of them.
+
+    On GPUs each process has one of its own.
+    """
+    gpus = visible_gpus(processes) if plan.device == "cuda" else [None]
+    on = {}  # {child: its GPU}
+
+    def begin():
+        busy = [on[child] for child in on if child.poll() is None]
+        gpu = min(gpus, key=busy.count)
+        child = start(plan, params, gpu)
+        on[child] = gpu
+        return child
+
+    crew = Crew(begin, [job.run_id for job in pending], report)
     with told_to_stop():
         try:
             for _ in range(processes):
@@ -130,7 +143,15 @@ def told_to_stop():
     return signals.handled(stop)
 
 
-def start(plan, params):
+def visible_gpus(count):
+    """The names of so many GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return named[:count] if named != [""] else [str(index) for index in range(count)]
+
+
+def start(plan, params, gpu=None):
+    """gpu: the only one that the process sees; None for what this one sees."""
+    alone = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
     options = {"scale": plan.scale, "device": plan.device, "executor": "inline"}
     words = [sys.executable, "-m", "rslib", "run", plan.study, *command_line(params, options)]
     words += ["--serve"]
@@ -142,7 +163,12 @@ def start(plan, params):
         text=True,
         errors="replace",
         bufsize=1,
-        env={**os.environ, "OMP_NUM_THREADS": str(params.threads), "PYTHONUNBUFFERED": "1"},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": str(params.threads),
+            "PYTHONUNBUFFERED": "1",
+            **alone,
+        },
     )
 
 

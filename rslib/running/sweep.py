@@ -8,7 +8,7 @@ import torch
 from rslib import machine, tasks
 from rslib.config import InputError
 from rslib.evidence import results
-from rslib.running import bill, cluster, runs, status
+from rslib.running import bill, cluster, runs, status, together
 from rslib.running.processes import (
     READY,
     SECONDS,
@@ -47,9 +47,17 @@ def complete(plan, params, report=print, train=True):
             report(f"{commit.why_dirty()}: what is trained now can not be recorded")
         processes = distributed.size()
         refuse_sharing(pending, params)
-        if params.executor == "local" and plan.device == "cpu":
-            processes = max(1, min(machine.cores() // params.threads, len(pending)))
+        ranks = 1
+        if params.executor == "local" and processes == 1:
+            gpus = together.gpus(plan)
+            ranks = 1 if params.compile else together.ranks(pending, gpus)
+            places = gpus if plan.device == "cuda" else machine.cores() // params.threads
+            processes = ranks if ranks > 1 else max(1, min(places, len(pending)))
         try:
+            if ranks > 1 and train:  # announces, in the processes themselves
+                report(f"torchrun trains each run on {ranks} of {gpus} GPUs")
+                together.train(plan, params, ranks, report)
+                return plan.results()
             if params.executor == "ray":
                 with cluster.joined(plan, params, attempts, report) as ray:
                     processes = max(1, min(ray.slots(), len(pending)))

@@ -156,11 +156,16 @@ def mean(tensor: torch.Tensor) -> torch.Tensor:
     return total / size()
 
 
+def in_micro_batches(optim: Optim) -> int:
+    """How many parts of a batch BN normalises by; processes share these, and never a part."""
+    return optim.batch_size // optim.micro_batch if optim.micro_batch else 1
+
+
 def micro_batches(optim: Optim) -> int:
     """How many of each batch are trained here. Raises InputError where they cannot be shared."""
-    normalised = optim.micro_batch or optim.batch_size  # 0: the whole batch at once
-    count = optim.batch_size // normalised
+    count = in_micro_batches(optim)
     if count % size():
+        normalised = optim.batch_size // count
         fitting = ", ".join(str(n) for n in range(1, count + 1) if count % n == 0)
         raise InputError(
             f"{size()} processes cannot share a batch of {optim.batch_size} images in whole "

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rslib.running import processes, runs, timing
+from rslib.config import Optim, Recipe
+from rslib.running import processes, runs, timing, together
 from rslib.running.params import Params
 
 # takes runs until there are none; kills itself over those that a file of their name says so of
@@ -32,7 +33,7 @@ while True:
 def trained(monkeypatch, tmp_path):
     """trained(kills of each run, processes): the lines that were reported."""
 
-    def start(plan, params):
+    def start(plan, params, gpu=None):
         pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
         words = [sys.executable, "-S", "-c", SCRIPT, str(tmp_path)]
         return subprocess.Popen(words, text=True, bufsize=1, **pipes)
@@ -44,7 +45,7 @@ def trained(monkeypatch, tmp_path):
             (tmp_path / name).write_text(str(times))
         lines.clear()
         jobs = [SimpleNamespace(run_id=name) for name in kills]
-        processes.share_out(SimpleNamespace(), jobs, Params(), count, lines.append)
+        processes.share_out(SimpleNamespace(device="cpu"), jobs, Params(), count, lines.append)
         return lines
 
     lines = train.lines = []
@@ -90,7 +91,7 @@ def test_a_second_signal_waits_for_the_checkpoints(monkeypatch, tmp_path):
     )
     saved = tmp_path / "saved"
 
-    def start(plan, params):
+    def start(plan, params, gpu=None):
         pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
         words = [sys.executable, "-S", "-c", script, str(saved)]
         return subprocess.Popen(words, text=True, bufsize=1, **pipes)
@@ -101,7 +102,7 @@ def test_a_second_signal_waits_for_the_checkpoints(monkeypatch, tmp_path):
 
     monkeypatch.setattr(processes, "start", start)
     with pytest.raises(engine.Preempted):
-        processes.share_out(SimpleNamespace(), [], Params(), 1, report)
+        processes.share_out(SimpleNamespace(device="cpu"), [], Params(), 1, report)
     assert saved.exists()
 
 
@@ -115,7 +116,7 @@ BABBLING = (
 
 @pytest.mark.parametrize(("script", "message"), [(DYING, "SIGKILL"), (BABBLING, "code 70")])
 def test_a_process_that_dies_hangs_nobody(script, message, monkeypatch):
-    def start(plan, params):
+    def start(plan, params, gpu=None):
         pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
         return subprocess.Popen(
             [sys.executable, "-c", script], text=True, errors="replace", bufsize=1, **pipes
@@ -124,7 +125,7 @@ def test_a_process_that_dies_hangs_nobody(script, message, monkeypatch):
     monkeypatch.setattr(processes, "start", start)
     jobs = [SimpleNamespace(run_id=f"run-{n}") for n in range(3)]
     with pytest.raises(processes.Stopped, match=message) as caught:
-        processes.share_out(SimpleNamespace(), jobs, Params(), 2, lambda line: None)
+        processes.share_out(SimpleNamespace(device="cpu"), jobs, Params(), 2, lambda line: None)
     assert caught.value.code == 70
 
 
@@ -135,3 +136,32 @@ def test_timing_in_another_process_is_the_timing_of_this_one(tmp_path):
     (elsewhere,) = processes.timed_elsewhere(plan, plan.jobs, params)
     here = timing.image_seconds(plan.jobs[0], "cpu")
     assert here / 10 < elsewhere < here * 10
+
+
+def test_each_process_has_a_gpu_of_its_own_and_its_replacement_has_that_one(monkeypatch, tmp_path):
+    given = []
+
+    def start(plan, params, gpu=None):
+        given.append(gpu)
+        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+        words = [sys.executable, "-S", "-c", SCRIPT, str(tmp_path)]
+        return subprocess.Popen(words, text=True, bufsize=1, **pipes)
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,6")
+    monkeypatch.setattr(processes, "start", start)
+    (tmp_path / "a").write_text("1")  # kills its process once
+    jobs = [SimpleNamespace(run_id=name) for name in "abc"]
+    processes.share_out(SimpleNamespace(device="cuda"), jobs, Params(), 2, lambda line: None)
+    assert given[:2] == ["3", "5"] and set(given[2:]) <= {"3", "5"}
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert processes.visible_gpus(2) == ["0", "1"]
+
+
+def test_runs_are_shared_by_as_many_gpus_as_their_batches_allow():
+    def jobs(*micro_batches):
+        optims = [Optim(batch_size=64, micro_batch=size) for size in micro_batches]
+        return [SimpleNamespace(row=SimpleNamespace(recipe=Recipe(optim=o))) for o in optims]
+
+    assert together.ranks(jobs(8), 8) == 8
+    assert together.ranks(jobs(8), 6) == together.ranks(jobs(8, 16), 6) == 4
+    assert together.ranks(jobs(8, 0), 8) == together.ranks(jobs(64), 8) == 1

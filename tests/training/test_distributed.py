@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ranks import Ranks, free_port, together
+from ranks import Ranks, together
 from torch import nn
 
 from rslib import __main__
@@ -274,6 +274,7 @@ import sys
 from dataclasses import replace
 from rslib import __main__
 from rslib.config import evolve
+from rslib.running import together
 from rslib.tasks.classify import Classify
 
 at_scale = Classify.at_scale
@@ -283,25 +284,30 @@ def smaller(row, scale, **options):
     return replace(scaled, recipe=evolve(scaled.recipe, {"optim.micro_batch": 4}))
 
 Classify.at_scale = staticmethod(smaller)
+together.gpus, together.PROGRAM = (lambda plan: 2), (__file__,)
 sys.exit(__main__.main(sys.argv[1:]))
 """
 
 
 @pytest.mark.long
-def test_torchrun_itself_starts_and_stops_a_run(tmp_path):
+def test_a_command_that_sees_two_gpus_starts_torchrun(tmp_path):
+    """Two processes on a CPU stand for them. It is stopped, and goes on."""
     (tmp_path / "script.py").write_text(SCRIPT)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    torchrun += ["--master-port", str(free_port()), str(tmp_path / "script.py")]
-    words = [*torchrun, *COMMAND, "--runs-dir", str(tmp_path)]
+    words = [sys.executable, str(tmp_path / "script.py"), *COMMAND, "--runs-dir", str(tmp_path)]
     told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(words, **told) as process:
         wait_for_an_epoch(tmp_path)
         process.terminate()
         said, _ = process.communicate(timeout=120)
-    assert said.count("rslib: stopped at step") == 1 and said.count("rslib: ") == 1
+    assert process.returncode == 75 and "torchrun trains each run on 2 of 2 GPUs" in said
+    assert said.count("rslib: ") == 1 and "Traceback" not in said
     (run_dir,) = tmp_path.glob("table1/*/attempt-1")
     step = checkpoint.newest(run_dir)["step"]
+    refused = subprocess.run([*words, "--max-hours", "1e-9"], **told, timeout=300)
+    assert refused.returncode == 1 and "more than max_hours" in refused.stdout
+    assert refused.stdout.count("rslib: ") == 1 and "Traceback" not in refused.stdout
     done = subprocess.run(words, **told, timeout=300)
     assert done.returncode == 0 and f"resumed at step {step}\n" in done.stdout
+    assert done.stdout.count("+ cosine") == 1  # the table, once
     result = json.loads((run_dir / "result.json").read_text())
     assert [session["world_size"] for session in result["sessions"]] == [2, 2]

@@ -1,0 +1,62 @@
+"""Each run on several GPUs of this machine, by a torchrun that the command itself starts.
+
+Plain `rslib run` and notebooks come here; what torchrun started already does not.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+import torch
+
+from rslib.running.processes import ERROR, command_line, ended_early, told_to_stop
+from rslib.training import distributed
+
+PROGRAM = ("-m", "rslib")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
+REPORT = re.compile(r"E\d{4} ")  # begins what torchrun says of a process that failed
+LEADER = re.compile(r"rank +: 0 .*\n +exitcode +: (-?\d+)")  # torchrun itself always ends with 1
+
+
+def gpus(plan) -> int:
+    """How many GPUs this process may use; 1 without any."""
+    return max(1, torch.cuda.device_count()) if plan.device == "cuda" else 1
+
+
+def ranks(jobs, gpus: int) -> int:
+    """The most of so many GPUs that can share the batches of all these runs."""
+    shared = [distributed.in_micro_batches(job.row.recipe.optim) for job in jobs]
+    return max(n for n in range(1, gpus + 1) if all(count % n == 0 for count in shared))
+
+
+def train(plan, params, ranks: int, report) -> None:
+    """All runs, one after the other. Raises Stopped if they did not all end well."""
+    words = [sys.executable, *TORCHRUN, str(ranks), *PROGRAM, "run", plan.study]
+    words += command_line(params, {"scale": plan.scale, "executor": "inline"})
+    threads = {"OMP_NUM_THREADS": str(params.threads), "PYTHONUNBUFFERED": "1"}
+    child = subprocess.Popen(
+        [*words, "--json"],  # so that its words are on stderr, and the table is not told twice
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, **threads},
+    )
+    why, noise = "", []
+    with told_to_stop():
+        try:
+            for line in map(str.rstrip, child.stderr or ()):
+                if line.startswith(ERROR):
+                    why = why or line
+                elif noise or REPORT.match(line):
+                    noise.append(line)
+                else:
+                    report(line)
+        finally:  # also when a notebook is interrupted: let all save
+            child.terminate()
+            child.communicate()
+    if child.returncode:
+        leader = LEADER.search("\n".join(noise))
+        code = int(leader[1]) if leader else child.returncode
+        raise ended_early(code, why or next(filter(None, reversed(noise)), "no message"))
