@@ -15,6 +15,6 @@ def options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     from rslib.running import status
 
-    found, processes = status.of(options.study, commands.folder_of_runs(options))
+    found, processes = status.of(options.study, commands.folder_of_runs(options), patient=True)
     print("\n".join([*status.table(found), status.line(found, processes)]))
     return commands.DONE

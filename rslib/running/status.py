@@ -7,7 +7,7 @@ is in the runs' own folders: a result, a history, a lock that somebody holds.
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from rslib.system import lease
 from rslib.training import history
 from rslib.training.clock import duration
 
-PLAN = "plan.json"
+PLAN, LOCK = "plan.json", "lock"
 DONE, DIVERGED, RUNNING, STOPPED, WAITING = "done", "diverged", "running", "stopped", "waiting"
+SILENT = "silent"  # held from another machine, which gives no sign of life
 ENDED = (DONE, DIVERGED)
 
 
@@ -54,10 +55,11 @@ def note(plan, seconds: dict[str, float], processes: int) -> None:
         write_atomically(plan.runs_dir / study / PLAN, held.encode())
 
 
-def of(study: str, runs_dir: Path) -> tuple[list[Progress], int]:
+def of(study: str, runs_dir: Path, patient: bool = False) -> tuple[list[Progress], int]:
     """(all runs of the plan, else of the folder; how many processes train at once).
 
-    Raises InputError where there is no such folder.
+    patient: wait for a sign of life of runs that are held from other machines. Raises InputError
+    where there is no such folder.
     """
     folder = runs_dir / study
     if not folder.is_dir():
@@ -68,6 +70,10 @@ def of(study: str, runs_dir: Path) -> tuple[list[Progress], int]:
     there = (each.name for each in sorted(folder.iterdir()))
     names = planned["runs"] or {name: {} for name in there if results.RUN_ID.fullmatch(name)}
     found = [progress(study, run_id, runs_dir, about) for run_id, about in names.items()]
+    if patient:
+        places = {folder / run.run_id / LOCK: run for run in found if run.state == RUNNING}
+        quiet = [places[place] for place in lease.silent(places)]
+        found = [replace(run, state=SILENT) if run in quiet else run for run in found]
     return found, planned["processes"]
 
 
@@ -82,7 +88,7 @@ def progress(study: str, run_id: str, runs_dir: Path, about: dict[str, Any]) -> 
         return Progress(run_id, WAITING, 0, epochs, seconds)
     attempt = attempts[-1].parent
     lines = history.read(attempt) if (attempt / history.NAME).exists() else []
-    state = RUNNING if lease.holder_of(runs_dir / study / run_id / "lock") else STOPPED
+    state = RUNNING if lease.holder_of(runs_dir / study / run_id / LOCK) else STOPPED
     return Progress(run_id, state, lines[-1]["epoch"] if lines else 0, epochs, seconds)
 
 
@@ -90,7 +96,7 @@ def line(found: Sequence[Progress], processes: int) -> str:
     """All runs in one line, with the hours that are left."""
     counts = Counter(run.state for run in found)
     words = [f"{counts[DONE]} of {len(found)} runs done"]
-    words += [f"{counts[state]} {state}" for state in (RUNNING, DIVERGED) if counts[state]]
+    words += [f"{counts[state]} {state}" for state in (RUNNING, SILENT, DIVERGED) if counts[state]]
     if left := counts[WAITING] + counts[STOPPED]:
         words.append(f"{left} left")
     unfinished = [run.left for run in found if run.state not in ENDED]

@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -193,11 +193,26 @@ def next_after(place: Path, file: Path | None) -> Lease | None:
 
 
 def holder_of(place: Path) -> Holder | None:
-    """Who holds a place now; None if nobody does. One on another machine is believed."""
+    """Who holds a place now; None if nobody does. One on another machine is believed to live."""
     file, content, holder = newest(place)
     if file is None or is_free(content) or (holder and holder.lives() is False):
         return None
     return holder or Holder()
+
+
+def silent(places: Iterable[Path]) -> set[Path]:
+    """Those of which nobody can say that the holder lives: on another machine, and no beat in two.
+
+    Takes that long where there are such.
+    """
+    seen = {}
+    for place in places:
+        _, content, holder = newest(place)
+        if content and not is_free(content) and (not holder or holder.lives() is None):
+            seen[place] = content
+    if seen:
+        time.sleep(2 * BEAT)
+    return {place for place, content in seen.items() if newest(place)[1] == content}
 
 
 def newest(place: Path) -> tuple[Path | None, bytes | None, Holder | None]:

@@ -8,6 +8,7 @@ from rslib.__main__ import main
 from rslib.config import InputError
 from rslib.running import status
 from rslib.running.status import Progress
+from rslib.system import lease
 
 ROWS = ["--rows", "epochs,cosine", "--executor", "inline"]
 
@@ -57,3 +58,21 @@ def test_a_folder_without_a_plan_shows_what_is_in_it(tmp_path):
     assert processes == 1
     with pytest.raises(InputError, match="no runs in"):
         status.of("table9", tmp_path)
+
+
+def test_a_run_of_another_machine_is_believed_until_it_is_silent(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease, "BEAT", 0.05)
+    attempt = tmp_path / "train" / "mine-0123456789-s1" / "attempt-1"
+    attempt.mkdir(parents=True)
+
+    def states(**how):
+        return [run.state for run in status.of("train", tmp_path, **how)[0]]
+
+    with lease.held(attempt.parent / "lock"):
+        monkeypatch.setattr(lease, "machine", lambda: "another boot")
+        assert states(patient=True) == ["running"]  # its beats are seen
+    with monkeypatch.context() as slow:
+        slow.setattr(lease, "machine", lambda: "a machine that is gone")
+        dead = lease.Lease(attempt.parent / "lock", 99)
+    assert dead.file.exists()
+    assert states() == ["running"] and states(patient=True) == ["silent"]
