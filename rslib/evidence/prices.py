@@ -1,6 +1,7 @@
 """What an hour of a device costs: a small dated file that the user edits."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -39,3 +40,21 @@ def read(file: Path = FILE) -> dict[str, dict]:
                 "write device,per_hour,spot_per_hour,currency,date with a date such as 2026-01-31"
             ) from error
     return found
+
+
+def in_words(price: Mapping | None, hours: Sequence[float]) -> str:
+    """What each of these hours costs: "160, 256 on demand or 40, 64 spot (EUR, 2026-01-31)"."""
+    if not price:
+        return "no price"
+    kinds = {"on demand": price["per_hour"], "spot": price["spot"]}
+    told = [
+        f"{', '.join(rounded(each * amount) for each in hours)} {kind}"
+        for kind, amount in kinds.items()
+        if amount is not None
+    ]
+    return f"{' or '.join(told)} ({price['currency']}, {price['date']})"
+
+
+def rounded(value: float) -> str:
+    """To three digits, as no estimate here is surer than that: "1,020,000"."""
+    return f"{float(f'{value:.3g}'):,.12g}"

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rslib.config import InputError
+from rslib.evidence import prices
+from rslib.evidence.prices import rounded
 from rslib.report import tables
 from rslib.running.estimate import DISK, GPUS, Run, all_reduce, on_gpus, seconds_of, steps_of
 
@@ -56,27 +58,14 @@ def in_words(
     """What a study costs, for a terminal; known: of `on_devices`."""
     lines = [f"{name} at paper scale: {len(runs)} runs; nothing is trained"]
     for device, price, hours in known:
-        each = (f"{h:,.0f} on {n}" for n, h in zip(GPUS, hours, strict=True))
-        lines.append(f"{device}, GPUs: {', '.join(each)} hours{money(price, hours)}")
+        each = (f"{rounded(h)} on {n}" for n, h in zip(GPUS, hours, strict=True))
+        money = prices.in_words(price, [n * h for n, h in zip(GPUS, hours, strict=True)])
+        lines.append(f"{device}, GPUs: {', '.join(each)} hours; {money}")
     if not known:
         lines.append("no GPU has run a network of this family, so no hours are known")
     lines.append(FORMULA)
     gigabytes = disk(runs) / 1e9
     return [*lines, f"disk: {gigabytes:,.1f} GB of checkpoints ({DISK} bytes a parameter)"]
-
-
-def money(price: Mapping | None, hours: Sequence[float]) -> str:
-    """Of all GPUs for all hours."""
-    if not price:
-        return "; no price in data/prices.csv"
-    each = [n * h for n, h in zip(GPUS, hours, strict=True)]
-    kinds = {"on demand": price["per_hour"], "spot": price["spot"]}
-    told = [
-        f"{', '.join(f'{h * amount:,.0f}' for h in each)} {kind}"
-        for kind, amount in kinds.items()
-        if amount is not None
-    ]
-    return f"; {price['currency']} {' or '.join(told)} ({price['date']})"
 
 
 def here(
@@ -88,7 +77,7 @@ def here(
     hours = [of[0] for name, _, of in known if name.rpartition(", ")[0] == device]
     line = f"this machine, {device}, has no profile as a GPU"
     if hours:
-        line = f"this machine: about {min(hours):,.0f} hours on one GPU"
+        line = f"this machine: about {rounded(min(hours))} hours on one GPU"
     if max_hours is not None and (not hours or min(hours) > max_hours):
         raise InputError(f"{line}; max_hours is {max_hours:g}: raise it, or name fewer rows")
     return line if hours else f"{line}; on a GPU, rslib profile table7 makes one"
@@ -109,12 +98,12 @@ def table(
     ]
     priced = any(price for _, _, (_, price, _) in lines)
     heads = ["study", "runs", "disk, GB", "machine", *(f"hours on {n}" for n in GPUS)]
-    heads += ["money on 1: on demand", "spot"] if priced else []
+    heads += ["money on 1"] if priced else []
     rows = [heads, ["---", "---:", "---:", "---", *(["---:"] * (len(heads) - 4))]]
     for study, runs, (name, price, hours) in lines:
         cells = [study, f"{len(runs)}", f"{disk(runs) / 1e9:.0f}", name]
-        cells += [f"{each:,.0f}" for each in hours]
-        rows.append(cells + (amounts(price, hours[0]) if priced else []))
+        cells += [rounded(each) for each in hours]
+        rows.append(cells + ([prices.in_words(price, hours[:1])] if priced else []))
     return as_markdown(rows)
 
 
@@ -129,17 +118,6 @@ def measured(recorded: Mapping[str, Sequence[dict]]) -> str:
             cells = [name, tables.short(group), f"{len(group)}", ", ".join(machines)]
             rows.append([*cells, f"{hours:.1f}"])
     return as_markdown(rows)
-
-
-def amounts(price: Mapping | None, hours: float) -> list[str]:
-    """[on demand, spot] in words."""
-    if not price:
-        return ["no price"] * 2
-    kinds = (price["per_hour"], price["spot"])
-    return [
-        "no price" if each is None else f"{hours * each:,.0f} {price['currency']} ({price['date']})"
-        for each in kinds
-    ]
 
 
 def prediction(explored: Mapping[str, Any]) -> str:

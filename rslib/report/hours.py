@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from rslib.evidence.prices import in_words, rounded
+
 
 def table(devices: Sequence[Mapping], networks: Mapping[str, str]) -> str:
     """Markdown: hours of training on each device, and money beside them where one has a price.
@@ -14,13 +16,7 @@ def table(devices: Sequence[Mapping], networks: Mapping[str, str]) -> str:
     for name, label in networks.items():
         for one in devices:
             if costs := one["networks"].get(name):
-                cells = [label, f"{one['device']}, {one['variant']}", f"{costs['hours']:,.0f}"]
-                lines.append([*cells, *([_money(costs, one["price"])] if priced else [])])
+                cells = [label, f"{one['device']}, {one['variant']}", rounded(costs["hours"])]
+                money = [in_words(one["price"], [costs["hours"]])] if priced else []
+                lines.append([*cells, *money])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
-
-
-def _money(costs, price):
-    if not price:
-        return "no price"
-    amount = costs["hours"] * price["per_hour"]
-    return f"{amount:,.0f} {price['currency']} ({price['date']})"

@@ -48,12 +48,7 @@ def money(device, total):
     threads = "" if device == "cuda" else f", {machine.cores()} threads"  # as a profile has it
     name = machine.device_name(device) + threads
     price = prices.read().get(name)
-    if not price:
-        return ""
-    hours = total / 3600 * distributed.size()
-    kinds = {"on demand": price["per_hour"], "spot": price["spot"]}
-    amounts = [f"{hours * each:,.2f} {kind}" for kind, each in kinds.items() if each is not None]
-    return f", {' or '.join(amounts)} ({price['currency']}, prices of {price['date']})"
+    return f", {prices.in_words(price, [total / 3600 * distributed.size()])}" if price else ""
 
 
 def spread(seconds):

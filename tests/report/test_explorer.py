@@ -137,10 +137,26 @@ def test_a_price_goes_with_its_device(tmp_path):
 def test_hours_become_money_where_there_is_a_price():
     lines = {"resnet_rs_200@256": "RS-200"}
     found = explorer.on_devices({}, {})
-    assert "| RS-200 | V100 (paper), fp32 | 2,729 |\n" in table(found, lines)
-    euros = {"per_hour": 2.5, "currency": "EUR", "date": "2026-01-31"}
+    assert "| RS-200 | V100 (paper), fp32 | 2,730 |\n" in table(found, lines)
+    euros = {"per_hour": 2.5, "spot": 1.0, "currency": "EUR", "date": "2026-01-31"}
     shown = table([found[0] | {"price": euros}, found[1]], lines)
-    assert "| 2,729 | 6,822 EUR (2026-01-31) |\n" in shown and shown.count("no price") == 1
+    assert (
+        "| 2,730 | 6,820 on demand or 2,730 spot (EUR, 2026-01-31) |\n" in shown
+        and shown.count("no price") == 1
+    )
+
+
+def test_the_months_in_prose_are_the_hours_of_the_table():
+    v100 = explorer.on_devices({}, {})[0]
+    assert v100["device"] == "V100 (paper)"
+    months = v100["networks"]["resnet_rs_200@256"]["hours"] / (365.25 / 12 * 24)
+    pages = [paths.ROOT / "README.md", *(paths.ROOT / "book").glob("*.md")]
+    said = [
+        int(number)
+        for page in pages
+        for number in re.findall(r"(\d+) months (?:per|on)", page.read_text(encoding="utf-8"))
+    ]
+    assert len(said) == 4 and set(said) == {round(months)}
 
 
 @pytest.mark.parametrize("line", ["V100 (paper),2.5,EUR,soon", "V100 (paper),-1,EUR,2026-01-31"])

@@ -89,10 +89,10 @@ def test_prices_may_have_spot_ones(tmp_path):
     found = prices.read(file)
     assert (found["A"]["spot"], found["B"]["spot"]) == (0.5, None)
     assert prices.read(tmp_path / "none.csv") == {}
-    assert shown.amounts(found["A"], 10.0) == ["20 EUR (2026-01-31)", "5 EUR (2026-01-31)"]
-    assert shown.amounts(found["B"], 10.0)[1] == shown.amounts(None, 10.0)[0] == "no price"
-    told = shown.money(found["A"], [80.0, 10.0, 2.0])
-    assert told == "; EUR 160, 160, 256 on demand or 40, 40, 64 spot (2026-01-31)"
+    told = prices.in_words(found["A"], [80.0, 0.01234])
+    assert told == "160, 0.0247 on demand or 40, 0.00617 spot (EUR, 2026-01-31)"
+    assert prices.in_words(found["B"], [1_016_719.0]) == "3,050,000 on demand (EUR, 2026-01-31)"
+    assert prices.in_words(None, [10.0]) == "no price"
 
 
 def test_a_limit_is_judged_by_this_machine_and_refused_where_nothing_is_known():
@@ -118,4 +118,4 @@ def test_an_estimate_at_paper_scale_needs_no_data(monkeypatch, capsys):
     assert main(["run", "table1", "--scale", "paper", "--estimate", "--rows", "epochs,ema"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("table1 at paper scale: 1 runs; nothing is trained\nV100 (paper), fp32")
-    assert "no price in data/prices.csv" in told and "memory: at least" in told
+    assert "hours; no price" in told and "memory: at least" in told
