@@ -14,7 +14,18 @@ from rslib.config import InputError
 from rslib.evidence import devices, prices, results, verdicts
 from rslib.recipes import pareto
 from rslib.recipes.studies import TRAINED
-from rslib.report import architecture, cells, estimate, explorer, found, front, hours, pages, pairs
+from rslib.report import (
+    architecture,
+    cells,
+    estimate,
+    explorer,
+    found,
+    front,
+    hours,
+    pages,
+    pairs,
+    ways,
+)
 
 SHOWN = (
     *("rslib/**/*.py", "rslib/**/*.mplstyle"),
@@ -126,6 +137,7 @@ def generated():
         folder / "pace.md": pages.pace(measured),
         folder / "memory.md": pages.lighter(measured, networks),
         folder / "fast.md": pages.fast(pages.benches()),
+        folder / "ways.md": ways.shown(),
         folder / "roofline.md": pages.roofline(pages.shares(measured, profile.of_roof)),
     }
 
