@@ -96,7 +96,7 @@ def section(comparison: Comparison, found: Mapping) -> str:
     lines += [line(name, of, scores[name].values(), gaps.get(name)) for name, of in rows.items()]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return (
-        f"**{comparison.title}.** {answer(gaps, comparison.ours)} {comparison.what} "
+        f"### {comparison.title}\n\n{answer(gaps, comparison.ours)} {comparison.what} "
         f"{measured(found, rows[comparison.ours])} {comparison.caveat}\n\n{table}"
     )
 
@@ -140,7 +140,7 @@ def answer(gaps: Mapping[str, Estimate], ours: str) -> str:
     if unseen:
         close = [f"{_quoted(name)} (±{half:.1f} points)" for name, half in unseen.items()]
         parts += [f"cannot be distinguished from {' and '.join(close)}"]
-    return f"**{ours} {'; it '.join(parts)}** in top-1, by paired 95 % intervals over seeds."
+    return f"**In top-1, {ours} {'; it '.join(parts)}**, by paired 95 % intervals over seeds."
 
 
 def measured(found: Mapping, runs: Sequence[Mapping]) -> str:

@@ -80,11 +80,20 @@ def sentence(found):
     )
 
 
-def fit(study, groups, id):
-    """How much of its training images a cell knows, in words; groups: as `tables.by_protocol`."""
-    scores = [verdicts.score(study, id, group, split="train").values() for group in groups]
+def reached(study, groups, id, split="train"):
+    """A cell's mean top-1 in words, on its training images if no split is named; groups: as
+    `tables.by_protocol`."""
+    scores = [verdicts.score(study, id, group, split=split).values() for group in groups]
     means = [f"{np.mean(list(held)):.0f} %" for held in scores if held]
     return " and ".join(means) or "an unknown share"
+
+
+def visible(study, groups):
+    """The effects that undecided primary claims of an effect could have shown, in points, in words;
+    "" where there are none."""
+    found = [f for group in groups for f in judged(study, group) if f.effect and f.claim.sign]
+    seen = [f for f in found if f.verdict == UNDECIDED and not f.claim.after]
+    return " and ".join(f"{f.visible:.0f}" for f in seen)
 
 
 def spanned(found):

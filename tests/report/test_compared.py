@@ -39,10 +39,10 @@ def test_ahead_behind_and_undecided_are_told_apart(folder):
     told = compared.shown().replace("\u00a0", " ")
     # ours − same is 2, −3, 2
     assert (
-        "**rslib is ahead of worse; it is behind better; it cannot be distinguished from same"
-        in told
+        "**In top-1, rslib is ahead of worse; it is behind better; it cannot be distinguished from "
+        "same" in told
     )
-    assert "same (±7.2 points)** in top-1" in told
+    assert "same (±7.2 points)**, by" in told
     # ours − worse is 10, 11, 9: its deviation is 1, so half the interval is 4.303 / √3 = 2.48
     assert "| worse | 52.0 (50.0 … 55.0) | +10.0 (+7.5 … +12.5) | 2.0 | 21 to 23 | 3 |" in told
     assert "| better | 72.0 (70.0 … 73.0) | −10.0 (−12.5 … −7.5) |" in told
@@ -60,7 +60,7 @@ def test_the_run_that_fine_tuning_begins_with_is_not_compared(folder):
     scores = {"before": (80,), "fine-tuned": (60, 62, 64), "from random weights": (50, 51, 55)}
     (folder / "fine-tuning.json").write_text(json.dumps(recorded(scores)))
     told = compared.shown()
-    assert '**fine-tuned is ahead of "from random weights"**' in told
+    assert '**In top-1, fine-tuned is ahead of "from random weights"**' in told
     assert "before" not in told
 
 
