@@ -29,7 +29,7 @@ epochs: int = None  # None for 100, or 50 with weights
 batch: int = None  # None for 128, less for few images
 weights: str = None  # Begin with these: timm's resnetrs, ours, or a run's folder
 classes_from: str = None  # Names and order of the classes: a file of lines, a run, or a folder
-grid: str = ""  # Values of lr and steps to try; the best on held-out images is kept
+grid: str = ""  # Values of lr and steps to try, or "paper"; the best on held-out images is kept
 valid: float = 0.1  # Share of each class that is held out where there is no val/
 seed: int = 1  # Of weights, order, augmentation and split
 name: str = ""  # Of the run; empty for the folder's
@@ -136,7 +136,8 @@ _ = own.curve(run.history)
 print("\n".join(scores.text(judged)))
 
 # %% tags=["remove-input", "nbval-ignore-output"] mystnb={"image": {"alt": "The confusion matrix: a row for each true class, a column for each predicted one, darker for a larger share of the true class. By default most images are on the diagonal; coat, pullover, shirt and T-shirt are taken for each other."}}
-_ = scores.confusion_figure(judged)
+if scores.confusion_figure(judged) is None:
+    print(f"no matrix of more than {scores.MATRIX} classes; confusion.csv has the pairs")
 
 # %% [markdown]
 # ## The surest mistakes

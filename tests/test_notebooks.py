@@ -23,6 +23,7 @@ from rslib.running.params import Looking, Params, Profiling
 
 NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 TABLE1 = paths.ROOT / "notebooks" / "table1.ipynb"
+TABLE6 = paths.ROOT / "notebooks" / "table6.ipynb"
 FIGURE5 = paths.ROOT / "notebooks" / "figure5.ipynb"
 GENERATED = paths.ROOT / "book" / "generated"
 TABLE7 = paths.ROOT / "notebooks" / "table7.ipynb"
@@ -181,6 +182,22 @@ def test_smoke_trains_figure_5(tmp_path):
     shown = next(c for c in cells if "rescaled.trained(" in c.source)
     assert "EfficientNet-RS-B0 @192" in shown.outputs[1]["data"]["text/plain"]
     assert "No result: " in shown.outputs[0]["data"]["text/markdown"]
+
+
+@pytest.mark.long
+def test_smoke_trains_two_rows_of_table_6(tmp_path):
+    """Its clips are built on the way; nothing is said of runs that are no evidence."""
+    words = ["-p", "scale", "smoke", "-p", "rows", "baseline,resnet-d"]
+    done = papermill(TABLE6, tmp_path / "out.ipynb", *words, "-p", "runs_dir", tmp_path / "runs")
+    assert done.returncode == 0, done.stderr[-2000:]
+    cells = code_cells(tmp_path / "out.ipynb")
+    shown = next(c for c in cells if "in_blocks.frame(" in c.source)
+    assert "paper" not in shown.outputs[1]["data"]["text/plain"]
+    answer = next(c for c in cells if "in_blocks.answer(" in c.source)
+    assert "Not run yet" in answer.outputs[0]["data"]["text/markdown"]
+    text = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
+    assert "an unknown share" not in text.partition("in_blocks.reached")[0]
+    assert not [c for c in cells if "in_blocks.reached(" in c.source and c.outputs]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=number, help="default 100; 50 with --weights")
     add("--weights", help="begin with these: timm's resnetrs, ours, or a run's folder")
     add("--classes-from", help="names and order of the classes: a file of lines, a run, a folder")
-    add("--grid", default="", help="lr=0.01,0.1,steps=500,2000: the best on held-out images")
+    add("--grid", default="", help="lr=0.01,0.1,steps=500,2000 or paper: the best when held out")
     add("--tracker", default="", help="tensorboard, wandb or mlflow: show the history there too")
     add("--max-hours", type=number, help="refuse what would take longer")
 

@@ -103,11 +103,17 @@ def has_runs(folder: Path) -> bool:
 
 
 def part_of(root: Path, part: str, classes: list, report: Say) -> Images | None:
-    """The images of val/ or test/ with the labels of train/. None if it has no class folders."""
+    """The images of val/ or test/ with the labels of train/. None if it has no class folders, or
+    is a test/ whose one folder is no class, as "unknown" in downloaded sets without test labels."""
     if not folders.classes_of(root / part):
         report(shown(f"{root / part} has no class folders: not looked at"))
         return None
     found, theirs = labelled(root, part, report)
+    known = set(map(folders.composed, classes))
+    if part == "test" and len(theirs) == 1 and folders.composed(theirs[0]) not in known:
+        inside = root / part / str(theirs[0])
+        report(shown(f"{inside} is no class of train/: not looked at; rslib predict takes it"))
+        return None
     return relabelled(found, theirs, classes, f"{part}/", report)
 
 

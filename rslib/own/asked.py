@@ -85,15 +85,20 @@ def _between(name: str, given: object, most: float, what: str) -> None:
 def cells_of(grid: str) -> list[dict[str, float]]:
     """Every combination that a grid names: "lr=0.01,0.1,steps=500" has two. One, empty, of "".
 
-    Raises InputError for other names, and for what is no number above 0.
+    "paper" spans the ranges of Appendix F, whose rates, "lr at 512", are those of its batch. Raises
+    InputError for other names, and for what is no number above 0.
     """
+    if grid.strip() == "paper":
+        pairs = itertools.product(own.PAPERS_RATES, own.PAPERS_STEPS)
+        return [{"lr at 512": rate, "steps": steps} for rate, steps in pairs]
     values: dict[str, list[float]] = {}
     name = ""
     for word in filter(None, map(str.strip, grid.split(","))):
         before, marked, after = word.rpartition("=")
         name = before.strip() if marked else name
         if name not in GRID:
-            raise InputError(f"grid has {word!r}; write it as lr=0.01,0.03,steps=500,2000")
+            how = "lr=0.01,0.03,steps=500,2000, or as paper"
+            raise InputError(f"grid has {word!r}; write it as {how}")
         try:
             number = float(after) if name == "lr" else int(after)
         except ValueError:

@@ -93,6 +93,8 @@ def checked(content: bytes, run: Classifier, images: Images, judged: Judged) -> 
             f"run for {different:,}; update onnx, onnxscript and onnxruntime"
         )
     right, n = theirs.top1
+    here = "as here" if right == judged.top1[0] else f"and {judged.top1[0]:,} here"
     return (
-        f"ONNX Runtime {onnxruntime.__version__}: {right:,} of {n:,} {judged.part} right, as here"
+        f"ONNX Runtime {onnxruntime.__version__}: {right:,} of {n:,} {judged.part} right, {here}; "
+        f"another class for {different:,} of them"
     )

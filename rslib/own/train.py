@@ -133,7 +133,7 @@ def recipe_of(asked: Asked, cell: dict, images: int, weights: begin.Begin | None
         balance=asked.balance,
         start="given" if weights else "",
         stem_stride=(theirs.model.stem_stride if theirs else 4) if weights else 0,
-        rate=cell.get("lr"),
+        rate=cell.get("lr") or cell.get("lr at 512", 0.0) * batch / own.RATES_BATCH or None,
     )
 
 
@@ -171,6 +171,8 @@ def announce(prepared: Prepared, asked: Asked, report: Say) -> None:
         report(f"  {name:16} {value:26} {why}")
     if len(plan.jobs) > 1:
         report(f"  grid             {len(plan.jobs)} runs; the best on held-out images is kept")
+        rates = [job.row.recipe.optim.peak_rate for job in plan.jobs]
+        report(f"  grid's rates     {min(rates):g} to {max(rates):g}, where {ranges(first)}")
     pending = [j for j in plan.jobs if not results.find(j.study, j.run_id, plan.runs_dir)]
     if not pending:
         return report("trained before; this is what it gave")
@@ -185,6 +187,13 @@ def announce(prepared: Prepared, asked: Asked, report: Say) -> None:
             f"about {seconds / 3600:.2g} hours are more than max_hours {asked.max_hours:g}; lower "
             "epochs, resolution or width, or raise it"
         )
+
+
+def ranges(recipe: Recipe) -> str:
+    """Appendix F's, which it searched for fine-tuning, in words."""
+    low, high = (rate * recipe.optim.batch_size / own.RATES_BATCH for rate in own.RATES)
+    steps = " to ".join(f"{steps:,}" for steps in own.PAPERS_STEPS)
+    return f"Appendix F has {low:.2g} to {high:.2g} for this batch, and {steps} steps"
 
 
 def images_in_words(images: ImageSet) -> list[str]:

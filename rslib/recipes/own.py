@@ -31,6 +31,7 @@ EXPOSURE = scales.LONG_EXPOSURE * 0.4  # of 4e-5, where 1e-4 has LONG_EXPOSURE
 # right with the 1.4 that exposure asks for, 107 with 0.1; in 144 steps 106 with its 0.71, 104.
 MOST_DECAY = 0.1
 RATES, FEWEST_STEPS, RATES_BATCH, DECAY = (0.005, 0.32), 5_000, 512, 1e-4  # Appendix F
+PAPERS_RATES, PAPERS_STEPS = (0.005, 0.04, 0.32), (5_000, 20_000)  # its ends, and a middle rate
 BALANCES = ("", "sampling", "weights")
 PREFIX = "resnet_rs_"
 DEPTHS = (26, 50, 101, 152, 200, 270, 300, 350, 400, 420)  # as `rslib.models.resnet` builds them

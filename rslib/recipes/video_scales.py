@@ -15,8 +15,8 @@ strengths of regularization, warm-up, and weight decay by its exposure. What cli
 - Blocks: block k trains on subset k. Subset 0 serves to choose this rule, and is never recorded.
 
 None of these numbers is moved to make a row agree with the paper. Pilots on subset 0 have fixed
-them: the baseline's top-1 has to lie between 60 and 85 %, and a run has to take ten minutes at most
-on one thread of a slow CPU. `book/blocks.md` has their numbers.
+them: the baseline's top-1 had to lie between 60 and 85 %, and a pilot to take ten minutes at most
+on one thread. `book/blocks.md` has their numbers. Recorded runs on a slower CPU took longer.
 """
 
 from dataclasses import dataclass, replace

@@ -48,7 +48,8 @@ COMPARISONS = (
         what="A network that was trained on five classes learns the five others from 100 images of "
         "each (`bench/fine_tuning.py`).",
         caveat="The CPU time of the first training is not counted, and both sets of classes have "
-        "images of the same kind.",
+        "images of the same kind. Released ImageNet weights could not be had here: files of their "
+        "form were only loaded.",
         aside=("before",),
     ),
 )

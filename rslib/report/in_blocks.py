@@ -101,8 +101,13 @@ def spanned(found):
 
 
 def frame(study, results):
-    """The cells: top-1 in percent over the blocks, mean and deviation, and on other `SPLITS`."""
+    """The cells: top-1 in percent over the blocks, mean and deviation, and on other `SPLITS`.
+
+    The paper's numbers stand beside evidence alone.
+    """
     study = study.at(results[0]["scale"])
+    beside = not tables.no_evidence(results)
+    printed = beside and any(row.paper["top1"] is not None for row in study.rows)
     known = {split for run in results for split in run["metrics"]}
     there = {name: split for name, split in SPLITS.items() if split in known}
     lines = []
@@ -111,7 +116,7 @@ def frame(study, results):
         if row in study.cells and not scores:
             continue
         line = {"cell": row.label}
-        if any(r.paper["top1"] is not None for r in study.rows):
+        if printed:
             line["paper"] = "" if row.paper["top1"] is None else f"{row.paper['top1']:.1f}"
         line["here"] = tables.spread(scores, verdicts.diverged(study, row.id, results))
         for name, split in there.items():

@@ -89,7 +89,12 @@ def table(rows: list[list]) -> str:
 
 
 def confusion_figure(judged: Judged):
-    """The confusion matrix, each row as shares of its true class, with counts where they fit."""
+    """The confusion matrix, each row as shares of its true class, with counts where they fit.
+
+    None of more than `MATRIX` classes.
+    """
+    if len(judged.classes) > MATRIX:
+        return None
     counts = judged.confusion
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     size = len(judged.classes)
@@ -136,8 +141,9 @@ def keep(judged: Judged, pictures: Pictures, folder: Path) -> list[Path]:
         "mistakes.csv": mistakes_csv(judged),
     }
     files = {name: content.encode("utf-8", "surrogateescape") for name, content in contents.items()}
-    if len(judged.classes) <= MATRIX:
-        files["confusion.png"] = _png(confusion_figure(judged))
+    matrix = confusion_figure(judged)
+    if matrix is not None:
+        files["confusion.png"] = _png(matrix)
     sheet_of = mistakes_figure(judged, pictures)
     if sheet_of is not None:
         files["mistakes.png"] = _png(sheet_of)

@@ -56,6 +56,10 @@ def opened(tracker: str, run_dir: Path) -> TensorboardLogger | WandBLogger | MLf
     if tracker == "wandb":  # the same run where it goes on
         name = run_dir.parent.name
         return WandBLogger(project=TAG, name=name, id=name, resume="allow", dir=str(run_dir))
-    logger = MLflowLogger()
-    logger.set_tag("mlflow.runName", run_dir.parent.name)
-    return logger
+    import mlflow  # pyrefly: ignore  an optional package
+
+    kept = run_dir / "mlflow"  # where it goes on, the same run
+    run_id = kept.read_text(encoding="utf-8") if kept.exists() else None
+    run = mlflow.start_run(run_id=run_id, run_name=None if run_id else run_dir.parent.name)
+    kept.write_text(run.info.run_id, encoding="utf-8")
+    return MLflowLogger()  # of the run that was started

@@ -37,6 +37,17 @@ def test_a_held_out_folder_is_taken_as_it_is(held_out, tmp_path):
     assert np.bincount(found.test.labels).tolist() == [1, 5]
 
 
+def test_a_test_folder_without_labels_is_left_out(tmp_path):
+    """As downloaded sets have it: test/unknown/*."""
+    fill(tmp_path, {"train/a": 3, "train/b": 4, "test/unknown": 5})
+    said = []
+    found = own.listed(tmp_path, said.append)
+    assert found.test is None and "test/unknown is no class of train/: not looked at" in said[-1]
+    fill(tmp_path, {"test/a": 1})
+    with pytest.raises(InputError, match="test/ has classes that training has not: unknown"):
+        own.listed(tmp_path, quiet)
+
+
 @pytest.mark.parametrize("below", ["train/", ""])
 def test_classes_alone_are_split_by_class_and_by_seed(below, tmp_path):
     fill(tmp_path, {f"{below}a": 30, f"{below}b": 11, f"{below}c": 2})

@@ -18,6 +18,7 @@ from rslib.config import InputError
 from rslib.data.augment import eval_crop
 from rslib.data.check import decode
 from rslib.evidence import results
+from rslib.own import classifier
 from rslib.own import train as own
 from rslib.own.asked import Asked, cells_of
 from rslib.tasks.classify import normalise
@@ -60,7 +61,8 @@ def test_hours_and_reasons_come_first_and_a_limit_refuses(folder, tmp_path, caps
     assert not list(tmp_path.glob("train/*"))
 
 
-def test_predictions_are_those_of_the_network_and_its_crop(run, folder, tmp_path):
+def test_predictions_are_those_of_the_network_and_its_crop(run, folder, monkeypatch):
+    monkeypatch.setattr(classifier, "BATCH", 4)  # three batches, the last one not full
     files = sorted((folder / "test").rglob("*.*"))
     found = rslib.load(run, device="cpu").predict(files, top=2)
     network, side, _ = export.trained(run)
@@ -241,6 +243,31 @@ def test_grids():
         {"lr": 0.01, "steps": 500},
         {"lr": 0.1, "steps": 500},
     ]
+    cells = cells_of("paper")
+    assert len(cells) == 6 and cells[-1] == {"lr at 512": 0.32, "steps": 20_000}
+
+
+def test_the_papers_grid_has_rates_for_the_batch(run, folder, capsys, tmp_path):
+    words = ["train", str(folder), *TINY[:-6], "--weights", str(run), "--runs-dir", str(tmp_path)]
+    words += ["--grid", "paper", "--device", "cpu", "--threads", "1", "--max-hours", "0.00001"]
+    assert TINY[-6] == "--epochs"  # the grid has its own
+    assert main(words) == 1
+    said = capsys.readouterr().out
+    rates = "7.8125e-05 to 0.005, where Appendix F has 7.8e-05 to 0.005 for this batch, and 5,000"
+    assert "grid             6 runs" in said and f"grid's rates     {rates} to 20,000 steps" in said
+
+
+def test_a_table_of_uneven_classes_is_trained_with_balance(folder, tmp_path, capsys):
+    files = sorted((folder / "train").rglob("*.*"))
+    rows = [[os.path.relpath(file, tmp_path), file.parent.name] for file in files]
+    table = tmp_path / "clothes.csv"
+    with table.open("w", newline="") as out:
+        csv.writer(out).writerows([["path", "label"], *rows])
+    words = [*TINY, "--balance", "sampling", "--runs-dir", str(tmp_path / "runs")]
+    assert main(["train", str(table), *words]) == 0
+    said = lines(capsys)
+    assert any(line.split()[0] == "balance" for line in said if line.strip())
+    assert any("held-out images: top-1" in line for line in said)
 
 
 def test_fine_tuning_a_run_on_other_classes(run, folder, tmp_path, capsys):

@@ -91,6 +91,7 @@ def test_ten_thousand_classes_need_no_matrix(tmp_path):
     assert tracemalloc.get_traced_memory()[1] < 2e8
     tracemalloc.stop()
     assert "confusion.png" not in {file.name for file in files}
+    assert report.confusion_figure(many) is None
     rows = list(csv.DictReader((tmp_path / "confusion.csv").open()))
     assert sum(int(row["images"]) for row in rows) == 5_000
     right = sum(int(row["images"]) for row in rows if row["true"] == row["predicted"])
