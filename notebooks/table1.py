@@ -69,7 +69,7 @@ evidence = [group for group in groups if not tables.no_evidence(group)]
 in_blocks_runs = collect.recorded(TABLE_1_BLOCKS)
 CAVEAT = (
     f"After 90 epochs the regularized network fits {in_blocks.reached(TABLE_1_BLOCKS, in_blocks_runs, 'all-short')} "
-    "of its training images: part of what longer training brings it is a cured underfit."
+    "of its training images, so part of the second effect is a cured underfit."
 )
 Markdown(in_blocks.answer(TABLE_1_BLOCKS, in_blocks_runs, CAVEAT))
 

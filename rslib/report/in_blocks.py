@@ -57,11 +57,9 @@ def admonition(groups, told, caveat):
         for verdict, words in told(group):
             symbols.append(SYMBOLS.get(verdict, "?"))
             lines.append(f"- {symbols[-1]} {words}")
-        networks = {run["protocol"]["model"] for run in group}
-        what = networks.pop() if len(networks) == 1 else f"{len(networks)} networks"
         count = f"{group[0]['protocol']['train_images']:,} {tables.kind(group)}"
         images = f"{count} of {tables.images(group)}"
-        lines.append(f"\n{group[0]['scale'].capitalize()} scale: {what}, {images}. {caveat}")
+        lines.append(f"\n{group[0]['scale'].capitalize()} scale: {images}. {caveat}".rstrip())
     title, kind = "Answer", KINDS[max(symbols, key="✓–✗?".index, default="?")]
     if not groups:
         title, lines = "Not run yet", [f"No run is recorded. {caveat}"]

@@ -5,6 +5,7 @@ training clips that are held out.
 """
 
 import csv
+import time
 from pathlib import Path
 
 from rslib.atomic import write_atomically
@@ -37,12 +38,13 @@ def built(counts: dict[str, int], block: int, short_side: int, cache_dir: Path, 
     folder = cache_dir / f"clips-{identity[:16]}"
 
     def make(draft):
-        total = sum(counts.values())
+        began, total = time.perf_counter(), sum(counts.values())
         report(f"drawing and encoding {total:,} clips, {height} px high, once into {folder}")
         for split, names in (("train", ("train", "minival")), ("val", ("test",))):
             fill(draft, split, [clip for name in names for clip in parts[name]], height)
         held_out = "\n".join(file_name(clip) for clip in parts["minival"])
         write_atomically(draft / LIST, held_out.encode())
+        report(f"{total:,} clips took {time.perf_counter() - began:.0f} s")
 
     return made_once(folder, make, report), identity
 
