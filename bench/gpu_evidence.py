@@ -1,8 +1,9 @@
-"""Table 1's contrast cells on one GPU, many runs side by side: a step of `bench/gpu.py`.
+"""Table 1's contrast cells on one GPU, then Table 6's rows: a step of `bench/gpu.py`.
 
-First a few seconds of training by 1, 4, 8 and 12 processes at once say how many do most together.
-Then so many train, all rows of seed 1 first. Shortly before its time is up the step tells them to
-stop: each saves a checkpoint, and the next call goes on from there.
+Runs of Table 1 are trained side by side: first a few seconds of training by 1, 4, 8 and 12
+processes at once say how many do most together. All rows of seed 1 come first. Then videos are
+trained, one run after the other. Shortly before its time is up the step tells them to stop: each
+saves a checkpoint, and the next call goes on from there.
 """
 
 import dataclasses
@@ -19,7 +20,8 @@ from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ("cosine", "short-regularized", "epochs", "long-lower-decay", "dropout", "weight-decay")
-SEEDS = 5  # runs a row: as many as the claims of Table 1 promise
+SEEDS = {"table1": 5, "table6": 6}  # runs a row: as many as the claims promise
+SMALL = {"table1": ["cosine", "short-regularized"], "table6": ["baseline"]}  # of the miniature
 COUNTS = (1, 4, 8, 12)  # of processes that are tried
 PACED = 3.0  # seconds of training by each number of processes
 WORTH = 1.03  # times as many steps a second that more processes must do
@@ -32,34 +34,37 @@ def main(asked):
     from rslib.running import runs
 
     begin = time.monotonic()
-    params = parameters(asked)
     if not asked.data_dir:
         print("no --data-dir: trained on the embedded images, which makes this a trial")
-    paced = pace(asked)
-    drop_unfinished(asked.out, code_version()["code"])
-    plan = runs.plan("table1", params, say)
-    ended = plan.results()
-    pending = sorted((j for j in plan.jobs if j.run_id not in ended), key=lambda job: job.seed)
-    say(f"{len(ended)} of {len(plan.jobs)} runs have ended; {paced['processes']} processes train")
     leaving = max(3.0, LEAVING * asked.seconds)
-    code = train(plan, pending, params, paced["processes"], asked.until - leaving)
-    found = plan.results()
-    say(f"{len(found)} of {len(plan.jobs)} runs have ended, {time.monotonic() - begin:.0f} s")
-    return code
+    for study, count in (("table1", pace(asked)["processes"]), ("table6", 1)):
+        drop_unfinished(asked.out / study, code_version()["code"])
+        params = parameters(asked, study)
+        plan = runs.plan(study, params, say)
+        ended = plan.results()
+        pending = sorted((j for j in plan.jobs if j.run_id not in ended), key=lambda job: job.seed)
+        say(f"{study}: {len(ended)} of {len(plan.jobs)} runs have ended; {count} processes train")
+        code = train(plan, pending, params, count, asked.until - leaving)
+        found = plan.results()
+        say(f"{len(found)} of {len(plan.jobs)} runs have ended, {time.monotonic() - begin:.0f} s")
+        if code:
+            return code
+    return 0
 
 
 def say(line):
     print(line, flush=True)
 
 
-def parameters(asked):
+def parameters(asked, study):
     from rslib.running.params import Params
 
-    about = {"device": asked.device, "data_dir": asked.data_dir, "runs_dir": str(asked.out)}
+    about = {"device": asked.device, "runs_dir": str(asked.out)}
+    about["data_dir"] = asked.data_dir if study == "table1" else ""
     if asked.miniature:
-        rows = ["cosine", "short-regularized"]
-        return Params(scale="smoke", seeds=1, rows=rows, workers=0, **about)
-    return Params(scale="gpu", seeds=SEEDS, rows=list(ROWS), workers=1, **about)
+        return Params(scale="smoke", seeds=1, rows=SMALL[study], workers=0, **about)
+    rows = list(ROWS) if study == "table1" else []
+    return Params(scale="gpu", seeds=SEEDS[study], rows=rows, workers=1, **about)
 
 
 def train(plan, pending, params, count, until):
@@ -89,9 +94,9 @@ def train(plan, pending, params, count, until):
         alarm.cancel()
 
 
-def drop_unfinished(out, code):
+def drop_unfinished(folder, code):
     """Remove checkpoints of other code: a run that two codes trained would be no evidence."""
-    note = out / "table1" / "code"
+    note = folder / "code"
     note.parent.mkdir(parents=True, exist_ok=True)
     if note.exists() and note.read_text(encoding="utf-8") != str(code):
         for attempt in note.parent.glob("*/attempt-*"):

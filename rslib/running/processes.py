@@ -12,6 +12,8 @@ import sys
 import threading
 from dataclasses import fields
 
+import torch
+
 from rslib.running.params import Params
 from rslib.system import output, signals
 from rslib.training import engine
@@ -144,9 +146,11 @@ def told_to_stop():
 
 
 def visible_gpus(count):
-    """The names of so many GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    """The names of GPUs that this process may use, up to so many, as CUDA_VISIBLE_DEVICES has
+    them."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return named[:count] if named != [""] else [str(index) for index in range(count)]
+    there = [str(index) for index in range(torch.cuda.device_count())]
+    return (named if named != [""] else there)[:count]
 
 
 def start(plan, params, gpu=None):
