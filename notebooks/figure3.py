@@ -94,6 +94,10 @@ for results in judged:
 if judged:
     forest.of_groups(FIGURE_3, judged)
 
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Every run", "code_prompt_hide": "Every run"}
+for results in judged:
+    display(in_blocks.runs(FIGURE_3, results))
+
 # %% [markdown]
 # ## Regularization changes with the length
 #

@@ -104,6 +104,10 @@ for results in judged:
 if judged:
     forest.of_groups(TABLE_2, judged)
 
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Every run", "code_prompt_hide": "Every run"}
+for results in judged:
+    display(in_blocks.runs(TABLE_2, results))
+
 # %% [markdown]
 # ## Why exposure
 #

@@ -235,6 +235,10 @@ for results in judged:
     display(Markdown(in_blocks.lacking(TABLE_6, results)))
     display(Markdown(in_blocks.described(TABLE_6, results)))
 
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Every run", "code_prompt_hide": "Every run"}
+for results in judged:
+    display(in_blocks.runs(TABLE_6, results))
+
 # %% [markdown]
 # ## The network
 #

@@ -124,6 +124,24 @@ def frame(study, results):
     return pd.DataFrame(lines).set_index("cell").rename_axis(None)
 
 
+def runs(study, results):
+    """Every run as a line: its block, top-1 on test and on training images, minutes of training."""
+    study = study.at(results[0]["scale"])
+    lines = []
+    for row in (*study.rows, *study.cells):
+        known = verdicts.score(study, row.id, results, split="train")
+        took = {
+            run["seed"]: run["timing"].get("seconds", 0)
+            for run in verdicts.runs_of(study, row.id, results)
+        }
+        for block, top in sorted(verdicts.score(study, row.id, results).items()):
+            line = {"cell": row.label, "block": f"{block}", "top-1, %": f"{top:.2f}"}
+            line["on training images"] = f"{known[block]:.1f}" if block in known else ""
+            line["minutes"] = f"{took[block] / 60:.1f}"
+            lines.append(line)
+    return pd.DataFrame(lines).set_index("cell").rename_axis(None)
+
+
 def claims(study, results):
     """What became of each claim: effect in points, interval, p, smallest visible effect."""
     lines = []

@@ -57,6 +57,7 @@ def test_the_tables_say_what_is_there(results):
     assert "not yet run" in in_blocks.described(TABLE_1_BLOCKS, results)
     assert "at 90 epochs: −" in in_blocks.described(TABLE_1_BLOCKS, results)
     assert in_blocks.lacking(TABLE_1_BLOCKS, results) == "Every block has every cell."
+    assert len(in_blocks.runs(TABLE_1_BLOCKS, results)) == len(results) == 32
 
 
 def test_a_claim_of_no_effect_is_drawn_where_it_is():
