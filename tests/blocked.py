@@ -33,6 +33,7 @@ def table(rng, tops, *, study=TABLE_1_BLOCKS, count=8, train=1.0, lacks=(), devi
             found.append(
                 {
                     "row": id,
+                    "timing": {"seconds": 60.0},
                     "seed": block,
                     "scale": "laptop",
                     "status": "complete",

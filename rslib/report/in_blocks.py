@@ -131,7 +131,7 @@ def runs(study, results):
     for row in (*study.rows, *study.cells):
         known = verdicts.score(study, row.id, results, split="train")
         took = {
-            run["seed"]: run["timing"].get("seconds", 0)
+            run["seed"]: run["timing"]["seconds"]
             for run in verdicts.runs_of(study, row.id, results)
         }
         for block, top in sorted(verdicts.score(study, row.id, results).items()):
