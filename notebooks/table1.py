@@ -99,6 +99,7 @@ for results in in_blocks_runs:
 for results in in_blocks_runs:
     display(Markdown(tables.headline(TABLE_1_BLOCKS, results)))
     display(in_blocks.frame(TABLE_1_BLOCKS, results))
+    display(Markdown(in_blocks.lacking(TABLE_1_BLOCKS, results)))
     display(Markdown(in_blocks.described(TABLE_1_BLOCKS, results)))
     display(in_blocks.runs(TABLE_1_BLOCKS, results))
 

@@ -99,6 +99,7 @@ tables.paper_frame(TABLE_2.at("paper")).drop(columns=["id", "kind"])
 for results in judged:
     display(in_blocks.claims(TABLE_2, results))
     display(Markdown(in_blocks.lacking(TABLE_2, results)))
+    display(Markdown(in_blocks.described(TABLE_2, results)))
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Table 2 with the measured effects, in points. Bars are 95 % intervals, upright ticks are blocks, and the paper's direction is right of zero.", "name": "figure-claims-of-table-2"}, "image": {"alt": "A forest plot of the claims of Table 2: an interval, a mark and one tick for each block, to the right of zero in the paper's direction."}}
 if judged:

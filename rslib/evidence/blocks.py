@@ -77,7 +77,10 @@ def judge(study: Study, results: Results) -> list[Judged]:
     """One `Judged` for each claim, in the claims' order. results: of one reduced protocol."""
     regime = verdicts.gate(study, results)
     found: dict[str, Judged] = {}
+    primary = sum(bool(claim.sign and not claim.after) for claim in study.claims)
     for family in families(study):
+        # components share the level that their primary claim has at least
+        level = stats.ALPHA / (primary if any(claim.after for claim in family) else 1)
         wanting = {c.id: unjudged(study, c, results, found) for c in family}
         effects = {c.id: effect(study, c, results) for c in family if not wanting[c.id]}
         # what cannot be judged yet stays in the family, as if it showed nothing
@@ -91,10 +94,10 @@ def judge(study: Study, results: Results) -> list[Judged]:
             measured = effects[claim.id]
             reached = not claim.overfitting or bool(regime and regime["reached"])
             found[claim.id] = Judged(
-                verdict=verdict(measured, p, claim.sign, reached),
+                verdict=verdict(measured, p, claim.sign, reached, level),
                 effect=measured,
                 p=p,
-                visible=visible(measured, stats.ALPHA / len(family)),
+                visible=visible(measured, level / len(family)),
                 **about,
             )
     return [found[claim.id] for claim in study.claims]
@@ -111,11 +114,13 @@ def families(study: Study) -> list[list[Claim]]:
     return [primary, *filter(None, parts), *([c] for c in study.claims if not c.sign)]
 
 
-def verdict(effect: stats.Estimate, p: float, sign: int, regime: bool) -> str:
+def verdict(
+    effect: stats.Estimate, p: float, sign: int, regime: bool, level: float = stats.ALPHA
+) -> str:
     """In words. sign: as the claim has it; of 0, `NO_LARGER` is what it says."""
     if not regime:
         return "regime not reached"
-    if sign and p < stats.ALPHA:
+    if sign and p < level:
         return "same direction" if effect.value * sign > 0 else "opposite direction here"
     low, high = effect.interval(0.90)
     if not sign and (low > SAME or high < -SAME):
@@ -131,8 +136,21 @@ def unjudged(study: Study, claim: Claim, results: Results, found: Mapping[str, J
             return "waits for its primary claim"
         if primary.p >= stats.ALPHA:
             return f"not tested: its primary claim is {primary.verdict}"
-    blocks, _ = complete(study, claim, results)
-    return "" if len(blocks) >= claim.runs else f"{len(blocks)} of {claim.runs} blocks"
+    blocks, lacking = complete(study, claim, results)
+    gone = {id: diverged(study, id, results) for id in claim.cells}
+    if max(map(len, gone.values())) > verdicts.MAX_DIVERGED:
+        return "diverged"
+    # a run that diverged is not replaced: its block is left out, and counts as run
+    left_out = [k for k, ids in lacking.items() if all(k in gone[id] for id in ids)]
+    if len(blocks) < 2 or len(blocks) + len(left_out) < claim.runs:
+        return f"{len(blocks)} of {claim.runs} blocks"
+    return ""
+
+
+def diverged(study: Study, id: str, results: Results) -> set[int]:
+    """The blocks in which a cell's run diverged."""
+    found = verdicts.runs_of(study, id, results)
+    return {run["seed"] for run in found if run["status"] == "diverged"}
 
 
 def complete(

@@ -12,8 +12,8 @@ from rslib.recipes.additive import CELLS, ROWS
 
 EXPERIMENT = "blocks"
 TABLE_1 = {row.id: row for row in (*ROWS, *CELLS)}
-# batch 16 in place of 64: four times the steps, at a peak rate that keeps the weight decay's
-# exposure; batch statistics are over the batch
+# At laptop scale batch 16 in place of 64: four times the steps, at a peak rate that keeps the
+# exposure to weight decay; batch statistics are over the batch. At smoke scale it changes nothing.
 SMALL_BATCH = {"optim.batch_size": 16, "optim.peak_rate": 0.025}
 FINE_STEM = {"model.stem_stride": 2}  # at 32 pixels the stem is 17 % of the multiply-adds
 
@@ -41,7 +41,7 @@ LADDER = (
 )
 # the control: does "longer × regularization" shrink where the short run has four times the steps?
 CONTROL = tuple(
-    again(f"{row.id}-batch-16", f"{row.label}, batch 16", of, reduced=SMALL_BATCH, scales=REDUCED)
+    again(f"{row.id}-batch-16", f"{row.label}, batch 16", of, reduced=SMALL_BATCH, scales=LAPTOP)
     for row, of in zip(CORNERS, ("cosine", "short-regularized", "epochs", "dropout"), strict=True)
 )
 # is the gain of ResNet-D its stem?
@@ -110,6 +110,32 @@ AFTERWARDS = (
         sign=1,
         weights="raw",
         runs=4,
+    ),
+    Claim(
+        id="longer-interaction-of-batches",
+        says="How much less it brings at batch 16 than at batch 64",
+        where="none",
+        cells=LONGER | {f"{id}-batch-16": -weight for id, weight in LONGER.items()},
+        sign=1,
+        weights="raw",
+        runs=4,
+    ),
+    Claim(
+        id="lower-decay",
+        says="Lower weight decay with all regularization",
+        where="row",
+        cells={"all-low-decay": 1, "all": -1},
+        sign=1,
+        weights="ema",
+        runs=8,
+    ),
+    Claim(
+        id="se",
+        says="Squeeze-and-Excitation on top of lower weight decay",
+        where="row",
+        cells={"se": 1, "all-low-decay": -1},
+        sign=1,
+        weights="ema",
     ),
     Claim(
         id="resnet-d",

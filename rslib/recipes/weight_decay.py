@@ -138,12 +138,24 @@ CLAIMS = (
         {"all": 1, "all-high-decay": -0.5, "all-low-decay": -0.5},
     ),
 )
+# described without a verdict
+AFTERWARDS = (
+    Claim(
+        id="interaction-depth-50",
+        says="The same from exposure 0.4 to 0.16 at depth 50, with regularization less without",
+        where="none",
+        cells={f"{id}-depth-50": weight for id, weight in interaction("", "low").items()},
+        sign=1,
+        weights="ema",
+    ),
+)
 TABLE_2 = Study(
     name="table2",
     title="Table 2: less weight decay where there is more regularization",
     rows=(*ROWS, *HIGHER),
     cells=DEEPER,
     claims=CLAIMS,
+    afterwards=AFTERWARDS,
     gate="none-low-decay",
     ladder=False,
     blocked=True,

@@ -168,7 +168,12 @@ def lacking(study, results):
     for found in judged(study, results):
         for block, ids in found.lacking.items():
             missing.setdefault(block, set()).update(ids)
-    lines = [f"- block {k} has no run of {', '.join(sorted(missing[k]))}" for k in sorted(missing)]
+    at = study.at(results[0]["scale"])
+    lines = []
+    for block in sorted(missing):
+        gone = {id for id in missing[block] if block in blocks.diverged(at, id, results)}
+        for ids, what in ((gone, "diverged"), (missing[block] - gone, "not run")):
+            lines += [f"- block {block}, {what}: {', '.join(sorted(ids))}"] if ids else []
     return "\n".join(lines or ["Every block has every cell."])
 
 

@@ -116,6 +116,27 @@ def test_a_block_that_lacks_a_cell_is_left_out_and_named():
     assert interaction.lacking == {3: ("all-short",)} and 3 not in interaction.blocks
 
 
+def test_one_run_that_diverged_leaves_its_block_out_and_two_withhold_the_verdict():
+    results = table(RNG(1), PAPER)
+    of = {(run["row"], run["seed"]): run for run in results}
+    of["all", 3]["status"] = "diverged"
+    found = judged(results)["regularization"]
+    assert found.verdict == "same direction" and found.blocks == (1, 2, 4, 5, 6, 7, 8)
+    of["none", 5]["status"] = "diverged"  # one of each cell
+    assert judged(results)["regularization"].blocks == (1, 2, 4, 6, 7, 8)
+    of["all", 6]["status"] = "diverged"
+    assert judged(results)["regularization"].verdict == "diverged"
+
+
+def test_components_share_the_level_of_their_claim():
+    """Of two primary claims: 2.5 %."""
+    effect = stats.Estimate(1.5, 0.5, 7)
+    assert blocks.verdict(effect, 0.03, 1, True) == "same direction"
+    assert blocks.verdict(effect, 0.03, 1, True, 0.025) == "undecided"
+    found = judged(table(RNG(1), PAPER))["longer-alone"]
+    assert found.visible == pytest.approx(blocks.visible(found.effect, 0.05 / 2 / 2))
+
+
 def test_later_blocks_do_not_count():
     assert judged(table(RNG(1), PAPER, count=10))["regularization"].blocks == tuple(range(1, 9))
 
@@ -151,6 +172,36 @@ def test_a_claim_of_no_effect_corrects_no_other():
     for id, alone in judged(results).items():
         assert (found[id].p, found[id].verdict) == (alone.p, alone.verdict)
     assert found["none"].p <= found[first.id].p and found["none"].effect == found[first.id].effect
+
+
+@pytest.mark.long
+def test_a_wrong_direction_is_said_in_one_study_of_twenty_at_most():
+    """Familywise over claims and their components, where one claim is true.
+
+    The true interaction comes from one corner alone; its other component and the other claim are as
+    good as nothing, so that one of two directions is wrong. Cells scatter unequally, and each image
+    is easier in some cells than in others.
+    """
+    rng, wrong = RNG(6), 0
+    for _ in range(5000):
+        cell = {
+            id: rng.normal(0, spread, (6, 1))
+            + rng.normal(0, 8, (1, 60))
+            + rng.normal(0, 30, (6, 60))
+            for id, spread in (("a", 0.5), ("b", 3.0), ("c", 1.0), ("d", 4.0))
+        }
+        cell["a"] = cell["a"] + 100.0
+        gaps = {
+            "null": cell["c"] - cell["d"],
+            "true": cell["a"] - cell["b"] - cell["c"] + cell["d"],
+        }
+        claims = [blocks.crossed(gaps[id]) for id in ("null", "true")]
+        parts = [blocks.crossed(cell["a"] - cell["c"]), blocks.crossed(cell["b"] - cell["d"])]
+        null, true = stats.holm([one.p() for one in claims])
+        component = stats.holm([one.p() for one in parts])[1] < stats.ALPHA / 2
+        wrong += null < stats.ALPHA and claims[0].value < 0
+        wrong += true < stats.ALPHA and component and parts[1].value < 0
+    assert wrong / 5000 <= 0.05
 
 
 @pytest.mark.long

@@ -77,7 +77,12 @@ def test_a_claim_of_no_effect_is_drawn_where_it_is():
 def test_a_block_that_is_left_out_is_named():
     found = table(np.random.default_rng(1), PAPER, lacks=[(3, "all-short"), (5, "none")])
     lines = in_blocks.lacking(TABLE_1_BLOCKS, found).splitlines()
-    assert lines == ["- block 3 has no run of all-short", "- block 5 has no run of none"]
+    assert lines == ["- block 3, not run: all-short", "- block 5, not run: none"]
+    for run in found:
+        if run["row"] == "all" and run["seed"] == 3:
+            run["status"] = "diverged"
+    lines = in_blocks.lacking(TABLE_1_BLOCKS, found).splitlines()
+    assert lines[:2] == ["- block 3, diverged: all", "- block 3, not run: all-short"]
 
 
 def test_lines_and_scorecard_take_every_study(results):
