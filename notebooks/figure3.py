@@ -38,9 +38,12 @@ workers: int = None  # Loader processes; None for 0 on a CPU, and up to 16 with 
 # %% tags=["remove-input"]
 import inspect
 
+import pandas as pd
 from IPython.display import Code, Markdown, display
 
+from rslib.costs import count_recipe
 from rslib.recipes import scaling
+from rslib.recipes.scales import at_scale
 from rslib.recipes.scaling import FIGURE_3
 from rslib.report import claims, collect, forest, in_blocks, tables
 from rslib.running import params
@@ -75,9 +78,33 @@ for results in groups:
 
 # %% [markdown]
 # A training step takes the deeper and the wider network the same time: the pair was chosen from a list
-# by `bench/figure3_pair.py` before any of them was trained, and then frozen. On another machine the
-# ratio may differ; that program measures it.
-#
+# by `bench/figure3_pair.py` before any of them was trained, and then frozen. Counted at the laptop scale:
+
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The three networks at the laptop scale; FLOPs of one image forward.", "caption_before": true, "classes": "table", "name": "table-pair"}}
+counted = {}
+for name in ("base", "deep", "wide"):
+    recipe = at_scale(FIGURE_3.row(f"{name}-350"), "laptop", block=1).recipe
+    cost = count_recipe(recipe)
+    counted[name] = {
+        "depth": f"{recipe.model.depth}",
+        "width": f"{recipe.model.width:g}",
+        "parameters, million": f"{cost.parameters / 1e6:.2f}",
+        "FLOPs, million": f"{cost.flops / 1e6:.1f}",
+    }
+pd.DataFrame.from_dict(counted, orient="index")
+
+# %% tags=["remove-input"]
+for results in judged:
+    if ratio := in_blocks.slower(FIGURE_3, results, "deep-10", "wide-10"):
+        apart = abs(ratio - 1) > 0.1
+        display(
+            Markdown(
+                f"In the recorded runs of 10 epochs, the deeper network took {ratio:.2f} times as long as the "
+                f"wider one (median over blocks, by the clock{'; more than 10 % apart' if apart else ''})."
+            )
+        )
+
+# %% [markdown]
 # ## The claims
 #
 # The flip is tested first, as an interaction; its two components are tested only if it is distinguished

@@ -124,16 +124,27 @@ def frame(study, results):
     return pd.DataFrame(lines).set_index("cell").rename_axis(None)
 
 
+def slower(study, results, id, other):
+    """How many times as long a cell's runs take as another's, as the median over blocks that have
+    both; None without one."""
+    took = [seconds(study, of, results) for of in (id, other)]
+    ratios = [took[0][k] / took[1][k] for k in took[0].keys() & took[1].keys()]
+    return float(np.median(ratios)) if ratios else None
+
+
+def seconds(study, id, results):
+    """{block: seconds of training} of a cell's runs."""
+    found = verdicts.runs_of(study, id, results)
+    return {run["seed"]: run["timing"]["seconds"] for run in found}
+
+
 def runs(study, results):
     """Every run as a line: its block, top-1 on test and on training images, minutes of training."""
     study = study.at(results[0]["scale"])
     lines = []
     for row in (*study.rows, *study.cells):
         known = verdicts.score(study, row.id, results, split="train")
-        took = {
-            run["seed"]: run["timing"]["seconds"]
-            for run in verdicts.runs_of(study, row.id, results)
-        }
+        took = seconds(study, row.id, results)
         for block, top in sorted(verdicts.score(study, row.id, results).items()):
             line = {"cell": row.label, "block": f"{block}", "top-1, %": f"{top:.2f}"}
             line["on training images"] = f"{known[block]:.1f}" if block in known else ""

@@ -1,11 +1,15 @@
 """Studies in blocks at the scales that no CPU trains: planned, priced, and one step taken."""
 
+import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from rslib import paths
+from rslib.__main__ import main
 from rslib.config import IMAGENET_COUNTS, InputError
 from rslib.data.images import Images
 from rslib.recipes.scales import LOOKED_AT, at_scale
@@ -86,3 +90,31 @@ def test_the_paper_scale_is_priced(study):
         assert recipe.data.train_images == 0 and recipe.data.split == ""
         passes = timing.image_passes(job)
         assert passes == pytest.approx(counts["train"] * recipe.optim.epochs * 1.1, rel=0.01)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("study", "row"),
+    [
+        ("table1_blocks", "all-short"),
+        ("table2", "none-low-decay"),
+        ("figure2", "grid-narrow-26-16"),
+        ("figure3", "deep-10"),
+    ],
+)
+def test_smoke_trains_a_row_of_each_study(study, row, tmp_path):
+    words = ["run", study, "--scale", "smoke", "--rows", row, "--executor", "inline"]
+    assert main([*words, "--device", "cpu", "--runs-dir", str(tmp_path)]) == 0
+    (result,) = tmp_path.glob(f"blocks/{row}-*-s1/attempt-1/result.json")
+    assert json.loads(result.read_text(encoding="utf-8"))["status"] == "complete"
+
+
+@pytest.mark.parametrize("study", BLOCKED, ids=lambda study: study.name)
+def test_every_cell_that_no_claim_reads_has_a_command(study):
+    """Of those that are described: `rslib run` trains the printed rows alone without --rows."""
+    page = (paths.ROOT / "book" / "blocks.md").read_text(encoding="utf-8")
+    at = study.at("laptop")
+    rows = {row.id for row in at.rows}
+    for claim in at.afterwards:
+        for id in claim.cells.keys() - rows:
+            assert re.search(rf"[ ,]{re.escape(id)}[,\n]", page) or id == "all-low-decay", id
