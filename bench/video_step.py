@@ -7,7 +7,7 @@ one thread: 4 clips of 8 frames and 64 px, the last row of regularization of Tab
 engine's optimizer and average, and channels last. The plain side is the same network in the default
 memory format, with torch.optim.SGD and AveragedModel; so is torchvision's r3d_18, which is another
 network: its seconds are compared per FLOP, counted by `rslib.costs.counts`. Both peers are shown
-with channels last too.
+with channels last too. The last row is our step at the scale `laptop`, channels last and contiguous.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from rslib import models
 from rslib.config import evolve
 from rslib.costs.counts import count_network
 from rslib.recipes.video import TABLE_6
+from rslib.recipes.video_scales import at_scale
 from rslib.training import optim
 from rslib.training.ema import Ema
 
@@ -59,12 +60,12 @@ def stepping(
     return step
 
 
-def our_step(batch, recipe=RECIPE, half=False):
+def our_step(batch, recipe=RECIPE, half=False, layout=CHANNELS_LAST):
     model = models.build(recipe, CLASSES)
-    model = model.to(device=batch[0].device, memory_format=CHANNELS_LAST).train()
+    model = model.to(device=batch[0].device, memory_format=layout).train()
     ema = Ema(model)
     optimizer = optim.optimizer(model, recipe.optim)
-    return stepping(model, optimizer, partial(ema.update, 1000), batch, CHANNELS_LAST, half)
+    return stepping(model, optimizer, partial(ema.update, 1000), batch, layout, half)
 
 
 def peer_step(model, batch, layout=PLAIN, half=False):
@@ -81,6 +82,18 @@ def training_flops(build):
     with torch.device("meta"):
         clip = torch.empty(1, 3, FRAMES, SIDE, SIDE)
         return count_network(build().eval(), clip).training_flops
+
+
+def at_laptop_scale(rounds):
+    """Our step of the recorded runs, channels last and not."""
+    recipe = at_scale(TABLE_6.row("scale-jittering"), "laptop").recipe
+    data, count = recipe.data, recipe.optim.batch_size
+    shape = count, 3, data.frames, data.resolution, data.resolution
+    batch = torch.randint(0, 256, shape, dtype=torch.uint8), torch.randint(0, 8, (count,))
+    ours, other = "rslib", "rslib, contiguous"
+    sides = {ours: our_step(batch, recipe), other: our_step(batch, recipe, layout=PLAIN)}
+    seconds = interleaved(sides, rounds, warmup=1)
+    return ratio("training step of Table 6 at the scale `laptop`", seconds, ours, other)
 
 
 def bench(rounds=4):
@@ -108,6 +121,7 @@ def bench(rounds=4):
         ratio(what, seconds, "rslib", "plain, channels last"),
         ratio(f"{what} per GFLOP", per_flop, "rslib", R3D, "≥ 1.1"),
         ratio(f"{what} per GFLOP", per_flop, "rslib", f"{R3D}, channels last"),
+        at_laptop_scale(2 * rounds),
     ]
 
 
