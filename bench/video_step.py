@@ -7,7 +7,7 @@ one thread: 4 clips of 8 frames and 64 px, the last row of regularization of Tab
 engine's optimizer and average, and channels last. The plain side is the same network in the default
 memory format, with torch.optim.SGD and AveragedModel; so is torchvision's r3d_18, which is another
 network: its seconds are compared per FLOP, counted by `rslib.costs.counts`. Both peers are shown
-with channels last too. The last row is our step at the scale `laptop`, channels last and contiguous.
+with channels last too. The last row is our step at the scale `laptop`, in both memory formats.
 """
 
 from collections.abc import Callable
