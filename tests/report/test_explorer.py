@@ -159,6 +159,16 @@ def test_the_months_in_prose_are_the_hours_of_the_table():
     assert len(said) == 4 and set(said) == {round(months)}
 
 
+def test_the_prices_that_the_page_shows_can_be_read(tmp_path):
+    (example,) = re.findall(r"^```text\n(device,.+?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    head = example.splitlines()[0]
+    assert prices.FILE.read_text(encoding="utf-8").splitlines()[0] == head
+    (tmp_path / "prices.csv").write_text(example, encoding="utf-8")
+    found = explorer.on_devices({}, prices.read(tmp_path / "prices.csv"))
+    assert [one["price"]["spot"] for one in found] == [0.6, None]
+    assert all(one["price"]["currency"] == "EUR" for one in found)
+
+
 @pytest.mark.parametrize("line", ["V100 (paper),2.5,EUR,soon", "V100 (paper),-1,EUR,2026-01-31"])
 def test_what_is_no_price_is_refused(line, tmp_path):
     file = tmp_path / "prices.csv"
