@@ -1,8 +1,10 @@
 """What no setting of Sphinx or the theme offers: changes of the pages once they are built.
 
 A Sphinx extension. Pages go without the theme's icon script, 1.4 MB, because its style sheet draws
-the same icons from a font. Two lists lose markup that misleads screen readers. Each page says when
-its sources last changed, under which licence it is, and has a notebook's .py beside its .ipynb.
+the same icons from a font; without MathJax, 2.1 MB, where they have no formula; and without the
+index of words, 0.1 MB, where nothing is searched. Two lists lose markup that misleads screen
+readers. Each page says when its sources last changed, under which licence it is, and has a
+notebook's .py beside its .ipynb.
 Where the book has an address on GitHub, pages link to it, results link to their files and commits,
 and notebooks can be opened in Colab.
 """
@@ -15,7 +17,15 @@ from pathlib import Path
 SCRIPT = re.compile(r"\s*<(?:script|link)[^>]*fontawesome\.js[^>]*>(?:</script>)?")
 # a signature's parameters, a line each: a list of definitions that defines no term
 PARAMETERS = re.compile(r"<dl>\n((?:<dd><em class=\"sig-param\">.*</dd>\n)+)</dl>")
-
+# Sphinx loads it wherever a page of the contents below has a formula, or an output as LaTeX
+MATHJAX = re.compile(
+    r"\s*<script[^>]*>window\.MathJax = [^\n]*</script>|\s*<script[^>]*/mathjax/[^>]*></script>"
+)
+FORMULA = re.compile(r'class="(?:[^"]* )?math[ "]')
+# only the page of results searches: search_as_you_type is off
+WORDS = re.compile(
+    r"\s*<script[^>]*/(?:searchtools|language_data|searchindex)\.js[^>]*></script>"
+)
 
 COLAB = "https://colab.research.google.com"
 # in the lines below results: their folder, and the commits that made them
@@ -26,6 +36,10 @@ COMMITS = re.compile(r"(?<=\bcommits )[0-9a-f]{7}(?:, [0-9a-f]{7})*")
 def mended(text):
     """A page's HTML."""
     text = SCRIPT.sub("", text)
+    if not FORMULA.search(text):
+        text = MATHJAX.sub("", text)
+    if 'id="search-results"' not in text:
+        text = WORDS.sub("", text)
     text = PARAMETERS.sub(lambda found: _as_lines(found[1]), text)
     # a list whose entries have another role than a list's items
     return text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')

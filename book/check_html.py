@@ -1,4 +1,4 @@
-"""After a build: broken links, requests to other hosts, images without words of their own.
+"""After a build: broken links, requests to other hosts, images without words, heavy pages.
 
 python book/check_html.py [folder]: one line for each fault, and exit code 1 if there is any.
 """
@@ -11,6 +11,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 CSS_URL = re.compile(r"(?:url\(\s*|@import\s+)[\"']?((?:https?:)?//[^\"')\s]+)")
+IMPORT = re.compile(r"@import\s+(?:url\(\s*)?[\"']?([^\"')\s;]+)")
+# bytes that a page may load, without fonts and pictures; MathJax is 2.1 MB of 2.2
+LIMIT, OF_FORMULAS, OF_THE_EXPLORER = 1_000_000, 2_200_000, 2_500_000
 RELATIONS = {"author", "canonical", "license", "next", "prev"}  # of <link>, that load nothing
 
 
@@ -19,8 +22,10 @@ class Page(HTMLParser):
 
     def __init__(self, file):
         super().__init__()
+        self.file = file
         text = file.read_text("utf-8")
         self.ids, self.links, self.fetched, self.images = set(), [], CSS_URL.findall(text), []
+        self.loaded, self.formulas = {file}, False
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -30,8 +35,37 @@ class Page(HTMLParser):
         self.fetched += filter(None, [given.get("src")])
         if tag == "link" and given.get("rel") not in RELATIONS:
             self.fetched.append(given.get("href", ""))
+        if tag == "script" and given.get("src"):
+            self.loaded |= styles_and_scripts(file_of(given["src"], self.file))
+        if tag == "link" and given.get("rel") in ("stylesheet", "preload"):
+            self.loaded |= styles_and_scripts(file_of(given.get("href", ""), self.file))
+        self.formulas |= "math" in given.get("class", "").split()
         if tag == "img":
             self.images.append((given.get("src", ""), given.get("alt", "")))
+
+
+def file_of(link, file):
+    """The file that a page or a style sheet names; a folder is none."""
+    return (file.parent / unquote(urlsplit(link).path)).resolve()
+
+
+def styles_and_scripts(file):
+    """A file and those that it imports, as far as they are there."""
+    if file.suffix not in (".css", ".js") or not file.is_file():
+        return set()
+    if file.suffix == ".js":
+        return {file}
+    imported = (file_of(link, file) for link in IMPORT.findall(file.read_text("utf-8")))
+    return {file}.union(*map(styles_and_scripts, imported))
+
+
+def heavy(page):
+    """What a page says that loads too much; "" of one that does not."""
+    limit = OF_THE_EXPLORER if page.file.name == "explorer.html" else LIMIT
+    limit += OF_FORMULAS * page.formulas
+    size = sum(file.stat().st_size for file in page.loaded)
+    loads = f"loads {size / 1e6:.2f} MB of text, scripts and styles"
+    return f"{loads}; the limit is {limit / 1e6:.1f} MB" if size > limit else ""
 
 
 def faults(root):
@@ -43,6 +77,7 @@ def faults(root):
     for file, page in pages.items():
         yield from ((file, broken(link, file, pages)) for link in page.links)
         yield from ((file, f"fetches {url}") for url in page.fetched if urlsplit(url).netloc)
+        yield file, heavy(page)
         for source, alt in page.images:
             # without one of its own, an output's alternative text is its file's name
             if "_images/" in source and (len(alt) < 20 or alt.endswith((".png", ".svg"))):

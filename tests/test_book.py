@@ -218,6 +218,21 @@ def test_built_pages_lose_what_misleads_and_nothing_else(monkeypatch):
     assert "role" not in mended('<div role="list" class="citation-list">')
 
 
+def test_built_pages_load_mathjax_for_formulas_and_words_for_a_search_only(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    mended = importlib.import_module("built_pages").mended
+    mathjax = (
+        '<script>window.MathJax = {"options": {"processHtmlClass": "math"}}</script>\n'
+        '<script defer="defer" src="../_static/mathjax/tex-svg.js?v=1"></script>'
+    )
+    words = '<script src="../_static/searchtools.js"></script><script src="../searchindex.js"></script>'
+    other, text = '<script src="wide.js"></script>', '<p class="mathless">about math</p>'
+    assert mended(f"{other}{mathjax}{words}{text}") == f"{other}{text}"
+    for formula in ('<span class="math notranslate nohighlight">', '<div class="a math">'):
+        assert mended(f"{mathjax}{words}{formula}") == f"{mathjax}{formula}"
+    assert mended(f'{words}<div id="search-results">') == f'{words}<div id="search-results">'
+
+
 def offered(monkeypatch, address):
     monkeypatch.syspath_prepend(ROOT / "book")
     options = {"repository_url": address}
@@ -276,6 +291,30 @@ FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</
 
 
 ALIKE = "<img alt='the same words for two' src='_images/../index.html'>" * 2
+
+
+HEAVY = "<script src='large.js'></script><link rel='preload' href='large.js'>"
+FORMULA = "<p class='math notranslate'></p>"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "size", "told"),
+    [
+        ("a.html", HEAVY, 990_000, ""),
+        ("a.html", HEAVY, 1_010_000, "loads 1.01 MB"),
+        ("a.html", HEAVY + FORMULA, 3_150_000, ""),
+        ("explorer.html", HEAVY, 2_450_000, ""),
+        ("explorer.html", HEAVY, 2_510_000, "loads 2.51 MB"),
+    ],
+)
+def test_check_html_weighs_a_page(name, body, size, told, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    check = importlib.import_module("check_html")
+    (tmp_path / "large.js").write_bytes(b" " * size)
+    (tmp_path / name).write_text(body)
+    (tmp_path / "never.js").write_bytes(b" " * 9_000_000)
+    found = check.heavy(check.Page(tmp_path / name))
+    assert found.startswith(told) and bool(found) == bool(told)
 
 
 @pytest.mark.parametrize(
