@@ -8,6 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import explored
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, TimeoutError, sync_playwright
 
@@ -52,11 +53,12 @@ def served(root: Path) -> Iterator[str]:
 def on_a_desk(program: str, address: str, names: list[str]) -> set[str]:
     """Every page in the light theme, wide and on paper, and what its buttons do."""
     with window(program, address, color_scheme="light") as (page, lines, found):
-        for check in (search, theme):
+        for check in (search, theme, explored.form, explored.plot):
             try:
                 check(page, address, found)
             except TimeoutError as error:
-                found(page, f"{check.__name__} does not work: {error.message.splitlines()[0]}")
+                name = f"{check.__module__}.{check.__name__}"
+                found(page, f"{name} does not work: {error.message.splitlines()[0]}")
         page.emulate_media(reduced_motion="reduce")
         for name in names:
             opened(page, address + name)

@@ -225,7 +225,9 @@ def test_built_pages_load_mathjax_for_formulas_and_words_for_a_search_only(monke
         '<script>window.MathJax = {"options": {"processHtmlClass": "math"}}</script>\n'
         '<script defer="defer" src="../_static/mathjax/tex-svg.js?v=1"></script>'
     )
-    words = '<script src="../_static/searchtools.js"></script><script src="../searchindex.js"></script>'
+    words = "".join(
+        f'<script src="../{name}.js"></script>' for name in ("_static/searchtools", "searchindex")
+    )
     other, text = '<script src="wide.js"></script>', '<p class="mathless">about math</p>'
     assert mended(f"{other}{mathjax}{words}{text}") == f"{other}{text}"
     for formula in ('<span class="math notranslate nohighlight">', '<div class="a math">'):
