@@ -3,10 +3,10 @@
 A Sphinx extension. Pages go without the theme's icon script, 1.4 MB, because its style sheet draws
 the same icons from a font; without MathJax, 2.1 MB, where they have no formula; and without the
 index of words, 0.1 MB, where nothing is searched. Two lists lose markup that misleads screen
-readers. Each page says when its sources last changed, under which licence it is, and has a
-notebook's .py beside its .ipynb.
-Where the book has an address on GitHub, pages link to it, results link to their files and commits,
-and notebooks can be opened in Colab.
+readers. The symbols of verdicts get classes, for colours. Each page says when its sources last
+changed, under which licence it is, and has a notebook's .py next to its .ipynb. Where the book has
+an address on GitHub, pages link to it, results link to their files and commits, and notebooks can
+be opened in Colab.
 """
 
 import re
@@ -25,12 +25,14 @@ FORMULA = re.compile(r'class="(?:[^"]* )?math[ "]')
 # only the page of results searches: search_as_you_type is off
 WORDS = re.compile(
     r"\s*<script[^>]*/(?:searchtools|language_data|searchindex)\.js[^>]*></script>"
-)
+)  # a verdict's symbol, where a cell or an entry begins with it
+SIGN = re.compile(r"(<(?:td|li)[^>]*>(?:<p>)?(?:<strong>)?)([✓✗–?])(?=[ \u00a0]|&#160;|&nbsp;)")
+SIGNS = {"✓": "agrees", "✗": "opposes", "–": "no-larger", "?": "undecided"}  # classes of custom.css
 
 COLAB = "https://colab.research.google.com"
 # in the lines below results: their folder, and the commits that made them
 FOLDER = re.compile(r"<code[^>]*><span class=\"pre\">(data/results/\w+)/</span></code>")
-COMMITS = re.compile(r"(?<=\bcommits )[0-9a-f]{7}(?:, [0-9a-f]{7})*")
+COMMITS = re.compile(r"\bcommits? [0-9a-f]{7}(?:, [0-9a-f]{7})*\b")
 
 
 def mended(text):
@@ -40,6 +42,9 @@ def mended(text):
         text = MATHJAX.sub("", text)
     if 'id="search-results"' not in text:
         text = WORDS.sub("", text)
+    text = SIGN.sub(
+        lambda found: f'{found[1]}<span class="sign {SIGNS[found[2]]}">{found[2]}</span>', text
+    )
     text = PARAMETERS.sub(lambda found: _as_lines(found[1]), text)
     # a list whose entries have another role than a list's items
     return text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')

@@ -1,4 +1,5 @@
-"""After a build: broken links, requests to other hosts, images without words, heavy pages.
+"""After a build: broken links, requests to other hosts, images without words or numbers,
+heavy pages.
 
 python book/check_html.py [folder]: one line for each fault, and exit code 1 if there is any.
 """
@@ -14,6 +15,7 @@ CSS_URL = re.compile(r"(?:url\(\s*|@import\s+)[\"']?((?:https?:)?//[^\"')\s]+)")
 IMPORT = re.compile(r"@import\s+(?:url\(\s*)?[\"']?([^\"')\s;]+)")
 # bytes that a page may load, without fonts and pictures; MathJax is 2.1 MB of 2.2
 LIMIT, OF_FORMULAS, OF_THE_EXPLORER = 1_000_000, 2_200_000, 2_500_000
+WITHOUT_NUMBERS = ("genindex.html",)  # its tables are columns of names
 RELATIONS = {"author", "canonical", "license", "next", "prev"}  # of <link>, that load nothing
 
 
@@ -26,6 +28,8 @@ class Page(HTMLParser):
         text = file.read_text("utf-8")
         self.ids, self.links, self.fetched, self.images = set(), [], CSS_URL.findall(text), []
         self.loaded, self.formulas = {file}, False
+        # tables and pictures outside dropdowns, each with the boxes around it that have a number
+        self.dropdowns, self.boxes, self.shown = 0, [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -39,9 +43,27 @@ class Page(HTMLParser):
             self.loaded |= styles_and_scripts(file_of(given["src"], self.file))
         if tag == "link" and given.get("rel") in ("stylesheet", "preload"):
             self.loaded |= styles_and_scripts(file_of(given.get("href", ""), self.file))
-        self.formulas |= "math" in given.get("class", "").split()
+        classes = given.get("class", "").split()
+        self.formulas |= "math" in classes
+        self.dropdowns += tag == "details"
+        if tag in ("figure", "table"):
+            self.boxes.append([])
+        if "caption-number" in classes:
+            for box in self.boxes:
+                box.append(self.getpos())
+        if (tag == "table" or "_images/" in given.get("src", "")) and not self.dropdowns:
+            self.shown.append((tag, self.getpos()[0], list(self.boxes)))
         if tag == "img":
             self.images.append((given.get("src", ""), given.get("alt", "")))
+
+    def handle_endtag(self, tag):
+        self.dropdowns -= tag == "details"
+        if tag in ("figure", "table"):
+            self.boxes.pop()
+
+    def without_number(self):
+        """Names of the tables and pictures that no text can refer to."""
+        return [f"{tag} in line {line}" for tag, line, boxes in self.shown if not any(boxes)]
 
 
 def file_of(link, file):
@@ -78,6 +100,8 @@ def faults(root):
         yield from ((file, broken(link, file, pages)) for link in page.links)
         yield from ((file, f"fetches {url}") for url in page.fetched if urlsplit(url).netloc)
         yield file, heavy(page)
+        if file.name not in WITHOUT_NUMBERS:
+            yield from ((file, f"no caption with a number: {one}") for one in page.without_number())
         for source, alt in page.images:
             # without one of its own, an output's alternative text is its file's name
             if "_images/" in source and (len(alt) < 20 or alt.endswith((".png", ".svg"))):

@@ -20,11 +20,14 @@
 # what training does to them.
 
 # %% [markdown]
+# :::{table} What this page shows, and how long it takes.
+#
 # | this page | |
 # |---|---|
 # | shows | the embedded images and eight photographs; needs no download |
 # | takes | half a minute on any machine |
 # | your images | `papermill notebooks/data.ipynb out.ipynb -p dataset folder -p data_dir /path/to/images` checks them, and shows them in place of the photographs |
+# :::
 
 # %% tags=["parameters"]
 dataset: str = ""  # folder, cifar10, cifar100 or imagenet; empty for eight photographs
@@ -63,12 +66,15 @@ set_matplotlib_formats("jpeg", bbox_inches=None, pil_kwargs={"quality": 80})
 # %% [markdown]
 # ## The data sets
 #
+# :::{table} The data sets: what their images show, and how many there are.
+#
 # | dataset | what | images, training + test |
 # |---|---|---|
 # | fashion-mnist | grey clothes of 28 px in 10 classes {cite:p}`xiao2017fashion`; embedded | 4,000 of 60,000 + 10,000 |
 # | cifar10, cifar100 | animals and things of 32 px in 10 or 100 classes {cite:p}`krizhevsky2009learning` | 50,000 + 10,000 |
 # | imagenet | photographs, often 500 × 375 px, in 1,000 classes; ILSVRC 2012 {cite:p}`russakovsky2015imagenet` | 1,281,167 + 50,000 |
 # | folder | your own images, of any size, in 2 classes or more | 3,000 at `laptop` + any |
+# :::
 #
 # Sources and terms:
 #
@@ -94,11 +100,14 @@ for archive, md5 in ARCHIVE_META.values():
 # %% [markdown]
 # ## Layouts
 #
+# :::{table} How each data set is stored in `data_dir`.
+#
 # | dataset | in `data_dir` |
 # |---|---|
 # | folder | `train/<class>/*` and `val/<class>/*`, or `test/`; or the tars below |
 # | cifar10, cifar100 | the published `.tar.gz`, or its contents |
 # | imagenet | one of the four layouts below |
+# :::
 #
 # ImageNet's classes are in the order of their wnids (`n01440764` …) in all four:
 #
@@ -131,6 +140,8 @@ for archive, md5 in ARCHIVE_META.values():
 # Every file is decoded once before training. One line per part counts the skipped files, also before training. An
 # error names what is refused, and the remedy.
 #
+# :::{table} What can be in a folder of images, and what happens to it.
+#
 # | what is in the folder | what happens |
 # |---|---|
 # | `.jpg` `.jpeg` `.jpe` `.jfif` `.jif` `.png` `.bmp` `.webp` `.tif` `.tiff` `.ppm` `.pgm`, in any case | read; the first bytes determine the format |
@@ -147,6 +158,7 @@ for archive, md5 in ARCHIVE_META.values():
 # | tars: `._*`, hidden and other members; labels without an image | skipped |
 # | tars: absolute names, `..`, links, devices, holes | the tar is refused |
 # | ImageNet with more than one image in a thousand missing | reported; refused by `data check`, and if a run needs all images |
+# :::
 
 # %% [markdown]
 # ## Check the data
@@ -388,7 +400,7 @@ _ = sheets.sheet(lines)
 # its weights of ResNet-RS, timm uses 0.91, 0.94 or all of the shorter side, by depth. Accuracies depend on the crop, so
 # `python -m rslib evaluate` offers both. Each line of the figure begins with the whole image.
 
-# %% mystnb={"figure": {"caption": "What a network sees in evaluation: the whole photograph, the authors' crop, and timm's two.", "name": "figure-crops"}, "image": {"alt": "Two lines of four: a whole photograph, then three square crops of its middle, each slightly wider than the one before: the authors' and timm's two.", "classes": "dark-light"}}
+# %% mystnb={"figure": {"caption": "What a network sees in evaluation: the whole photograph, the authors' crop, and timm's two.", "name": "figure-crops"}, "image": {"alt": "Two lines of four pictures. A whole photograph, then three square crops of its middle, the authors' and timm's two, each slightly wider than the one before.", "classes": "dark-light"}}
 lines = []
 for k in (3, 0):
     image = shown.image(k)
@@ -401,7 +413,7 @@ _ = sheets.sheet(lines)
 # %% [markdown]
 # This table shows how much of the whole image these squares contain:
 
-# %%
+# %% mystnb={"figure": {"caption": "How much of a photograph the authors' crop and timm's two contain.", "caption_before": true, "classes": "table", "name": "table-crops"}}
 seen = {}
 for k in range(8):
     height, width = shown.image(k).shape[1:]

@@ -51,7 +51,7 @@ Markdown(cells.answer(tables))
 # The figure is drawn from a model that is built on PyTorch's *meta* device, where tensors have shapes
 # but no values. Nothing in it is copied from the paper's figure.
 
-# %% mystnb={"figure": {"caption": "The paper's Figure 6: ResNet-RS-101 for an image of 224×224 pixels, here read off the built model. Above: the stages with the size of their output, the layers of one block (kernel, channels), the number of blocks, and bars for the share of all parameters (blue, upper) and FLOPs (orange, lower). Below: the first block of c3, which halves the image, with the size of each layer's output. Batch norm and ReLU are left out. Counted by <code>rslib.costs.stages</code>; no training.", "name": "figure-6"}, "image": {"alt": "Two drawings. A table of the stem, the stages c2 to c5 and the classifier: from stage to stage the image is halved and the channels double, and c4, with most blocks, has most of the parameters and FLOPs. Below, the first block of c3: a branch of three convolutions and Squeeze-and-Excitation beside a shortcut of average pool and convolution, added at the end.", "classes": "dark-light"}}
+# %% mystnb={"figure": {"caption": "The paper's Figure 6: ResNet-RS-101 for an image of 224×224 pixels, here read off the built model. Above: the stages with the size of their output, the layers of one block (kernel, channels), the number of blocks, and bars for the share of all parameters (blue, upper) and FLOPs (orange, lower). Below: the first block of c3, which halves the image, with the size of each layer's output. Batch norm and ReLU are left out. Counted by <code>rslib.costs.stages</code>; no training.", "name": "figure-6"}, "image": {"alt": "Two drawings. A table of the stem, the stages c2 to c5 and the classifier: from stage to stage the image is halved and the channels double, and c4, with most blocks, has most of the parameters and FLOPs. Below, the first block of c3: a branch of three convolutions and Squeeze-and-Excitation next to a shortcut of average pool and convolution, added at the end.", "classes": "dark-light"}}
 drawn = stages.of_recipe(resnet_rs.recipe(101, 224))
 _ = architecture_plot.figure(drawn)
 
@@ -218,11 +218,14 @@ Markdown(cells.said(tables))
 #
 # ## Run it yourself
 #
+# :::{table} Three ways to run this page yourself.
+#
 # | | |
 # |---|---|
 # | a minute | `python -m rslib profile resnet_rs_50 --resolution 160`: parameters, FLOPs, and a step measured |
 # | twenty minutes on two cores | `papermill notebooks/recipes.ipynb out.ipynb -p device auto`: this machine in the table of days |
 # | the paper's own | `papermill notebooks/table1.ipynb out.ipynb -p epochs 350 -p rows resnet-d`: ResNet-RS-200 at 256 pixels on a GPU, with ImageNet; its days are above |
+# :::
 #
 # ## Exercises
 #

@@ -85,8 +85,10 @@ Markdown(tables.provenance(TABLE_6, judged))
 # the others 140.
 
 # %% tags=["remove-input"]
+Markdown("\n\n".join(tables.headline(TABLE_6, results) for results in groups))
+
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Top-1 of the rows of Table 6 in per cent, with the standard deviation over blocks; on training clips, on one frame and on shuffled frames.", "caption_before": true, "classes": "table"}}
 for results in groups:
-    display(Markdown(tables.headline(TABLE_6, results)))
     display(in_blocks.frame(TABLE_6, results))
 
 # %% [markdown]
@@ -175,6 +177,8 @@ _ = sheets.sheet(lines, side=112)
 # Some numbers are missing in the text of Appendix G. The authors' published TF2 configuration,
 # which gives 78.2 %, has most of them. The rest is inferred:
 #
+# :::{table} What Appendix G does not state, and the values here.
+#
 # | value | the paper | the authors' code | here |
 # |---|---|---|---|
 # | dropout, label smoothing | missing | 0.5, 0.1 | as the code |
@@ -184,6 +188,7 @@ _ = sheets.sheet(lines, side=112)
 # | ResNet-D | describes the stem | the stem alone, max-pool kept | **the stem alone, inferred** |
 # | clips normalized together | silent | not published | **16, chosen for memory** |
 # | feature gating | silent | on by default | **none, inferred** |
+# :::
 #
 # [Deviations](../book/deviations.md) C22 to C26 have the sources.
 #
@@ -193,7 +198,7 @@ _ = sheets.sheet(lines, side=112)
 # a clip, and a still clip never looks like a zoom. Below, the first line is a still clip with one crop;
 # the second is the same clip as it would look with another crop for every frame; the third zooms in.
 
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "Why a clip has one crop. First: a still clip under one crop. Second: the same clip with a crop for each frame, which looks like motion. Third: a clip that zooms in, under one crop.", "name": "figure-one-crop"}, "image": {"alt": "Three lines of six frames. First a still clip under one random crop: all six frames are the same. Second the same clip with a crop of its own for each frame: the item jumps and changes its size. Third a clip that zooms in: under one crop the item grows, is small again in the third frame, and grows again."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Why a clip has one crop. First: a still clip under one crop. Second: the same clip with a crop for each frame, which looks like motion. Third: a clip that zooms in, under one crop.", "name": "figure-one-crop"}, "image": {"alt": "Three lines of six frames. First a still clip under one random crop: all six frames are the same. Second the same clip with a separate crop for each frame: the item jumps and changes its size. Third a clip that zooms in: under one crop the item grows, is small again in the third frame, and grows again."}}
 show = Show(side=96, area=0.4)
 still, zoom = drawn["still"][list(SHOWN)], drawn["zoom_in"][list(SHOWN)]
 
@@ -229,9 +234,12 @@ print("100 random crops of the still clip: in each, all frames are equal")
 # %% tags=["remove-input", "words"] mystnb={"figure": {"caption": "The claims of Table 6 as weighted sums of the rows' top-1.", "caption_before": true, "classes": "table"}}
 claims.sums(TABLE_6)
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Table 6: verdict, the paper's effect and ours in points, p by Holm, and the smallest effect that would have shown with a probability of 80 %.", "caption_before": true, "classes": "table"}}
 for results in judged:
     display(in_blocks.claims(TABLE_6, results))
+
+# %% tags=["remove-input"]
+for results in judged:
     display(Markdown(in_blocks.lacking(TABLE_6, results)))
     display(Markdown(in_blocks.described(TABLE_6, results)))
 
@@ -251,7 +259,7 @@ Code(inspect.getsource(stem), language="python")
 # %% [markdown]
 # The parameters are those of the published networks, to the unit:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Parameters of three 3D networks with 400 classes, equal to the published ones.", "caption_before": true, "classes": "table"}}
 PUBLISHED = {  # without the last layer, from the authors' code
     "3D ResNet-50": ({}, 31_672_128),
     "+ Squeeze-and-Excitation": ({"se_ratio": 0.25}, 41_750_784),
@@ -281,7 +289,7 @@ Code(textwrap.dedent(inspect.getsource(Video.predict)), language="python")
 # Memory is what one training clip of the last row keeps for the backward pass, in float32; it is
 # counted, not measured.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "What each scale trains on, and the memory of one clip.", "caption_before": true, "classes": "table"}}
 described = {}
 for name in SCALES:
     recipe = at_scale(TABLE_6.row("resnet-d"), name).recipe

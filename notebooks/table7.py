@@ -113,7 +113,7 @@ display(
     Markdown(
         "Latencies are those of training steps (Appendix H): on one V100 in float32, for 128 images; on "
         "eight TPUv3 cores in bfloat16, for 1,024. Top-1 is that of ImageNet's validation images. What "
-        "released weights reach here is shown beside it once it is recorded (`rslib evaluate`)."
+        "released weights reach here is shown next to it once it is recorded (`rslib evaluate`)."
     )
 )
 

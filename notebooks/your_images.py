@@ -101,11 +101,11 @@ Markdown(own.answer(judged, TRAINED, CAVEAT))
 # Test images take no part in training or in choosing anything. Held-out images choose between runs of a grid,
 # and are watched while training. If the folder has none, one image in ten of each class is held out.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "The images of each class: those that train, those that are held out, and those for the test.", "caption_before": true, "classes": "table", "name": "table-own-images"}}
 parts = {"training": listing.train, "held out": listing.valid, "test": listing.test}
 own.counts({name: part.labels for name, part in parts.items() if part is not None}, run.classes)
 
-# %% tags=["remove-input"] mystnb={"image": {"alt": "A contact sheet of the training images: one line for each class with its name over the first of six images. By default small grey pictures of clothes and shoes."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Training images of each class.", "name": "figure-own-images"}, "image": {"alt": "A contact sheet of the training images: one line for each class with its name over the first of six images. By default small grey pictures of clothes and shoes."}}
 _ = own.contact_sheet(
     listing.train.labels, run.classes, lambda positions: run.shown(listing.train, positions)
 )
@@ -115,7 +115,7 @@ _ = own.contact_sheet(
 #
 # Table 8 of the paper gives the recipe by depth and resolution; the rest follows from the number of images.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "words"] mystnb={"figure": {"caption": "The recipe of this run, each value with its reason.", "caption_before": true, "classes": "table", "name": "table-own-recipe"}}
 told = reasons(recipe, training)
 pd.DataFrame(told, columns=["", "value", "why"]).set_index("")
 
@@ -125,7 +125,7 @@ pd.DataFrame(told, columns=["", "value", "why"]).set_index("")
 # The average of the weights is what is evaluated and exported. It moves less than the raw weights from epoch to
 # epoch; when the learning rate reaches zero, both come close.
 
-# %% tags=["remove-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Two panels over the epochs. Left the training loss, which falls. Right the top-1 accuracy on training images and on held-out images, each for the raw weights and for their average: both rise, and end close to each other by default."}}
+# %% tags=["remove-input", "nbval-ignore-output"] mystnb={"figure": {"caption": "The run over its epochs. Left: the loss on training images. Right: top-1 of the raw weights and of their average.", "name": "figure-own-curve"}, "image": {"alt": "Two panels over the epochs. Left the training loss, which falls. Right the top-1 accuracy on training images and on held-out images, each for the raw weights and for their average: both rise, and end close to each other by default."}}
 set_matplotlib_formats("png", bbox_inches="tight")  # no photograph
 _ = own.curve(run.history)
 
@@ -135,7 +135,7 @@ _ = own.curve(run.history)
 # %% tags=["remove-input", "nbval-ignore-output"]
 print("\n".join(scores.text(judged)))
 
-# %% tags=["remove-input", "nbval-ignore-output"] mystnb={"image": {"alt": "The confusion matrix: a row for each true class, a column for each predicted one, darker for a larger share of the true class. By default most images are on the diagonal; coat, pullover, shirt and T-shirt are taken for each other."}}
+# %% tags=["remove-input", "nbval-ignore-output"] mystnb={"figure": {"caption": "Which class is taken for which: the share of each true class (rows) that is named as each class (columns).", "name": "figure-own-confusion"}, "image": {"alt": "The confusion matrix: a row for each true class, a column for each predicted one, darker for a larger share of the true class. By default most images are on the diagonal; coat, pullover, shirt and T-shirt are taken for each other."}}
 if scores.confusion_figure(judged) is None:
     print(f"no matrix of more than {scores.MATRIX} classes; confusion.csv has the pairs")
 
@@ -145,7 +145,7 @@ if scores.confusion_figure(judged) is None:
 # Above each image is its class, then the predicted one. Wrong labels and unclear images are often among
 # these, so look here first.
 
-# %% tags=["remove-input", "nbval-ignore-output"] mystnb={"image": {"alt": "A sheet of the evaluated images that were taken for another class, the surest first, each with its true and its predicted class above it. By default they are mostly shirts, coats, pullovers and T-shirts."}}
+# %% tags=["remove-input", "nbval-ignore-output"] mystnb={"figure": {"caption": "The mistakes with the highest probability: above each image its class, then the predicted one.", "name": "figure-own-mistakes"}, "image": {"alt": "A sheet of the evaluated images that were taken for another class, the surest first, each with its true and its predicted class above it. By default they are mostly shirts, coats, pullovers and T-shirts."}}
 set_matplotlib_formats("jpeg", bbox_inches=None, pil_kwargs={"quality": 80})
 evaluated, part = run.own_images()
 sheet = scores.mistakes_figure(judged, lambda positions: run.shown(evaluated, positions))
@@ -174,7 +174,7 @@ print(written)
 # These images took no part in training. By default the last two show a bag and a boot, whose classes the network
 # does not know. It cannot say so, and names one of its classes, sometimes with a high probability.
 
-# %% tags=["remove-input", "nbval-ignore-output"] mystnb={"image": {"alt": "Pictures that took no part in training, each with the predicted class and its probability above it. By default four are clothes and shoes of known classes; the last two, a bag and a boot, are called something else."}}
+# %% tags=["remove-input", "nbval-ignore-output"] mystnb={"figure": {"caption": "New pictures with the predicted class and its probability.", "name": "figure-own-predictions"}, "image": {"alt": "Pictures that took no part in training, each with the predicted class and its probability above it. By default four are clothes and shoes of known classes; the last two, a bag and a boot, are called something else."}}
 EACH = len(evaluated) // 4 or 1
 root = listing.root
 new = [root / evaluated.names[at] for at in range(EACH // 2, len(evaluated), EACH)][:4]
@@ -185,7 +185,7 @@ with tempfile.TemporaryDirectory() as made:
 captions = [f"{one.classes[0][:9]} {one.probabilities[0]:.0%}" for one in predicted]
 _ = sheets.sheet([list(zip(captions, seen, strict=True))], side=144)
 
-# %% tags=["remove-input", "nbval-ignore-output"]
+# %% tags=["remove-input", "nbval-ignore-output", "words"] mystnb={"figure": {"caption": "The three likeliest classes of each new picture, with their probabilities.", "caption_before": true, "classes": "table", "name": "table-own-predictions"}}
 rows = {
     f"{place}. {one.file.rpartition('/')[2]}": [
         f"{called} {share:.1%}"

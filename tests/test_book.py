@@ -16,6 +16,7 @@ from PIL import Image
 
 from rslib import paths
 from rslib.paths import ROOT
+from rslib.report import in_blocks
 from rslib.system import faults
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
@@ -89,7 +90,9 @@ def test_every_citation_has_its_reference():
     "name",
     [
         "answer",
+        "claims",
         "coverage",
+        "decided",
         "explorer",
         "scorecard",
         "pace",
@@ -233,6 +236,22 @@ def test_built_pages_load_mathjax_for_formulas_and_words_for_a_search_only(monke
     for formula in ('<span class="math notranslate nohighlight">', '<div class="a math">'):
         assert mended(f"{mathjax}{words}{formula}") == f"{mathjax}{formula}"
     assert mended(f'{words}<div id="search-results">') == f'{words}<div id="search-results">'
+
+
+def test_symbols_of_verdicts_get_a_class_and_other_signs_none(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    mended = importlib.import_module("built_pages").mended
+    cells = (
+        "<td><p>✓\u00a0<strong>same</strong></p></td><td>✗ opposite</td><li><p><strong>? 2</strong>"
+    )
+    found = re.findall(r'<span class="sign (\w+)">(.)</span>', mended(cells))
+    assert found == [("agrees", "✓"), ("opposes", "✗"), ("undecided", "?")]
+    other = '<td class="text-center"><p>✓</p></td><td>−0.6 ? x</td><p>✓ all</p>'
+    assert mended(other) == other
+    css = (ROOT / "book/_static/custom.css").read_text()
+    signs = importlib.import_module("built_pages").SIGNS
+    assert set(signs) == set(in_blocks.SYMBOLS.values())
+    assert all(f".{name}" in css for name in signs.values())
 
 
 def offered(monkeypatch, address):

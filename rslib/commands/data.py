@@ -13,7 +13,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="check|build|bench")
     check = kinds.add_parser("check", help="count, decode and compare with checksums")
     build = kinds.add_parser("build", help="write tars of smaller JPEGs to train on")
-    bench = kinds.add_parser("bench", help="images a second, read, decoded and augmented")
+    bench = kinds.add_parser("bench", help="images per second, read, decoded and augmented")
     for kind in (check, build, bench):
         kind.add_argument("dataset", help="folder, imagenet, cifar10, cifar100, fashion-mnist")
         kind.add_argument("data_dir", nargs="?", default="", help="where it lies")
@@ -41,7 +41,7 @@ def check(options: argparse.Namespace, listing: tuple) -> int:
     from rslib.data import images, survey
 
     bad = survey.survey(listing, options.sample)
-    print(f"{bad} images can not be read" if bad else "all that was decoded can be read")
+    print(f"{bad} images cannot be read" if bad else "all that was decoded can be read")
     if options.dataset == "imagenet":  # last: it ends the command where that is not all of it
         print(images.imagenet_counts(*map(len, listing[:2])))
     return commands.BAD_INPUT if bad else commands.DONE

@@ -20,7 +20,7 @@ def main(options: argparse.Namespace) -> int:
     source, file = paths.expanded(options.source), paths.expanded(options.file)
     side = commands.pixels(options.resolution)
     if options.weights is not None and source.is_dir():
-        raise InputError(f"{options.source} is a run and has weights of its own; leave --weights")
+        raise InputError(f"{options.source} is a run and has its own weights; leave --weights")
     if options.weights is None and side is not None:
         raise InputError("a run has its own resolution; --resolution goes with --weights")
     if len(source.parts) > 1:

@@ -4,7 +4,7 @@ import argparse
 
 from rslib import commands, paths
 
-HELP = "papermill that saves and ends with 75 when it is told to stop"
+HELP = "papermill that saves and ends with 75 when it is asked to stop"
 # what a cell's error means for who starts the command again
 CODES = {
     "InputError": commands.BAD_INPUT,

@@ -47,7 +47,7 @@ def main(options: argparse.Namespace) -> int:
         raise InputError(f"no model {options.model!r}{suggest(options.model, known())}")
     resolution = commands.pixels(options.resolution)
     if resolution is None:
-        raise InputError(f"{options.model} has no resolution of its own; give --resolution")
+        raise InputError(f"{options.model} has no resolution; give --resolution")
     found = profile.on_paper(options.model, resolution)
     if not options.json:
         print(profile.words(found))

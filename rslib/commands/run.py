@@ -24,7 +24,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("study", help=" or ".join(TRAINED))
     add("--scale", default="auto", help="auto, smoke, laptop, gpu or paper")
     add("--epochs", type=number, help="length of the long schedule; the paper's is 350")
-    add("--seeds", type=number, default=1, help="runs a row: seeds 1 … n; 0: a pilot of blocks")
+    add("--seeds", type=number, default=1, help="runs per row: seeds 1 … n; 0: a pilot of blocks")
     add("--rows", default="", help=f"of {row_ids()}")
     add(
         "--dataset",

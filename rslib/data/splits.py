@@ -184,7 +184,7 @@ def shares(train, chosen, data, classes):
     """
     by_hash = not str(chosen["minival_by"])
     minival, trained = (each(train.labels[chosen[part]], classes) for part in ("minival", "train"))
-    beside = f"beside minival ({chosen['minival_by']})"
+    beside = f"next to minival ({chosen['minival_by']})"
     if not data.train_images:
         kept = train.labels[chosen["train"]]
         refuse_untrained(train.labels, kept, classes, beside, "leave some of them out of minival")

@@ -86,7 +86,7 @@ def look(images, positions, report):
     report(f"  {len(positions):,} decoded: {listed}")
     for position in bad[:5]:
         told = f" ({reason})" if (reason := reason_against(images.items[position])) else ""
-        report(f"  can not be read: {images.names[position]}{told}")
+        report(f"  cannot be read: {images.names[position]}{told}")
     return len(bad), digests
 
 

@@ -17,7 +17,7 @@ def sums(study):
             "contrast": " ".join(_term(id, weight) for id, weight in claim.cells.items()),
             "claimed": claimed(claim),
             "weights": {"": "as in the table", "raw": "raw", "ema": "average"}[claim.weights],
-            "runs a row": claim.runs,
+            "runs per row": claim.runs,
         }
         for claim in study.claims
     ]

@@ -98,7 +98,9 @@ def section(comparison: Comparison, found: Mapping) -> str:
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return (
         f"### {comparison.title}\n\n{answer(gaps, comparison.ours)} {comparison.what} "
-        f"{measured(found, rows[comparison.ours])} {comparison.caveat}\n\n{table}"
+        f"{measured(found, rows[comparison.ours])} {comparison.caveat}\n\n"
+        f":::{{table}} {comparison.title}: each variant, and its difference to `{comparison.ours}`."
+        f"\n\n{table}\n:::"
     )
 
 

@@ -70,6 +70,21 @@ def said(counts):
     )
 
 
+def as_printed(counts):
+    """Words: how many networks of Table 7 count the parameters and FLOPs that the paper prints, in
+    all of its digits."""
+    text, costs = printed(), {"params_m": [], "flops_b": []}
+    for row, found in counts.items():
+        for name, value in (("params_m", found.parameters / 1e6), ("flops_b", found.flops / 1e9)):
+            digits = len(text[row][name].partition(".")[2])
+            costs[name].append(f"{value:.{digits}f}" == text[row][name])
+    parameters, flops = (sum(held) for held in costs.values())
+    return (
+        f"of Table 7's {len(counts)} networks, {parameters} count the parameters that the paper "
+        f"prints and {flops} the FLOPs, in all digits."
+    )
+
+
 def blocks(found):
     """A ResNet's blocks, stage by stage; found: as `rslib.costs.counts.count_blocks` has them.
 

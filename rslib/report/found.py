@@ -1,39 +1,68 @@
-"""The front page's first box: what was found, as a table and in numbers of verdicts."""
+"""The front page: what was found, in numbers of verdicts, and which claims are decided."""
 
 from collections.abc import Mapping, Sequence
 
 from rslib.evidence import blocks, verdicts
 from rslib.recipes.studies import STUDIES, TRAINED
-from rslib.report import claims, ratios, speed
+from rslib.report import claims, memory, ratios, speed
+from rslib.report import counted as exact
 from rslib.report.front import AGAIN, NOTES, Verdict, counted, evidence, judged, where
 from rslib.report.tables import SPACE, between, kind, signed
 
+TERMS = ("exposure", "blocks")  # of the glossary, each a link where it is first named
 FIRST = (
     "¹ From the first experiment, on one training subset; not counted, as blocks judge this claim. "
-    "The verdicts on single rows of Table 1, such as RandAugment, hold for that subset alone. "
-    "Components are parts of a primary claim, judged after it."
+    "The verdicts on single rows of Table 1, such as RandAugment, hold for that subset alone."
+)
+PARTS = "{term}`components <component>`"
+DECIDED = (
+    "The claims that are decided on some set of images: the paper's effect, and ours with its "
+    "95 % interval, in points of top-1."
 )
 
 
-def answer(recorded: Mapping, cells: tuple[int, int], devices: Mapping) -> str:
+def answer(
+    recorded: Mapping, cells: tuple[int, int], devices: Mapping, networks: Mapping | None = None
+) -> str:
     """MyST: an admonition. cells: (agreeing, printed) of the tables of recipes; devices:
-    {device: measurements}."""
+    {device: measurements}; networks: {row of Table 7: `rslib.costs.counts.Counts`}."""
     found = sorted(judged(recorded), key=lambda verdict: not verdict.study.blocked)
     lines = [":::{admonition} What was found\n:class: note\n"]
     lines += [f"**Nothing has been run on ImageNet.** {scale(recorded, found)}", ""]
-    lines += _table(recorded, found) + _counts(found)
-    if waiting := [words for study in TRAINED.values() if (words := _waiting(study, found))]:
-        lines.append(f"- **Not judged yet**: {', '.join(waiting)}.")
-    lines.append(
-        f"- **Compared with the code, nothing trained**: {cells[0]} of {cells[1]} printed settings "
-        "of networks and recipes agree (Tables 8, 10, 11 and 12)."
-    )
-    lines += [f"- **Speed** on {name}: {words}." for name, words in _speeds(devices)]
+    lines += _counts(found)
+    lines.append(f"- **Exact at full scale, nothing trained**: {_exact(cells, devices, networks)}")
     return "\n".join([*lines, ":::"]) + "\n"
 
 
+def _exact(cells, devices, networks):
+    """What needs no training: what the code counts, beside what the paper prints."""
+    told = [exact.as_printed(networks), exact.said(networks)] if networks else []
+    told += [f"{words} (Table 3)." for words in memory.tallies(devices, networks or {})]
+    told.append(
+        f"{cells[0]} of {cells[1]} printed settings of networks and recipes agree (Tables 8, 10, "
+        "11 and 12)."
+    )
+    return " ".join(told)
+
+
+def decided(recorded: Mapping, devices: Mapping) -> str:
+    """MyST: the table of decided claims, what is not judged yet, and speed on each device."""
+    found = sorted(judged(recorded), key=lambda verdict: not verdict.study.blocked)
+    lines = _table(recorded, found)
+    if waiting := [words for study in TRAINED.values() if (words := _waiting(study, found))]:
+        lines.append(f"- **Not judged yet**: {', '.join(waiting)}.")
+    lines += [f"- **Speed** on {name}: {words}." for name, words in _speeds(devices)]
+    return _linked("\n".join(lines)) + "\n"
+
+
+def _linked(text):
+    for term in TERMS:
+        text = text.replace(term, f"{{term}}`{term} <{term.removesuffix('s')}>`", 1)
+    return text
+
+
 def _table(recorded, found):
-    """Claims that are decided on some data set, with every data set beside."""
+    """Claims that are decided on some data set, with every data set next to it."""
     decided = [v for v in found if v.sign != "?" and (v.sign == "✗" or not v.claim.after)]
     names = list(dict.fromkeys(v.images for v in decided))
     rows = list(dict.fromkeys((v.study.name, v.claim.id) for v in decided))
@@ -41,7 +70,8 @@ def _table(recorded, found):
         return []
     held = {(v.study.name, v.claim.id, v.images): v for v in found}
     explored = _explored(recorded)
-    lines = [f"| Claim | paper | {' | '.join(names)} |", f"|---|---:|{'---|' * len(names)}"]
+    lines = [f":::{{table}} {DECIDED}", ":name: table-decided", ""]
+    lines += [f"| Claim | paper | {' | '.join(names)} |", f"|---|---:|{'---|' * len(names)}"]
     for study, id in rows:
         claim = next(v.claim for v in decided if (v.study.name, v.claim.id) == (study, id))
         printed = claims.paper_effect(STUDIES[study], claim)
@@ -52,7 +82,7 @@ def _table(recorded, found):
             for name in names
         ]
         lines.append(f"| {claim.says} | {printed} | {' | '.join(told)} |")
-    lines.append("")
+    lines += [":::", ""]
     if any(one in line for line in lines for one in explored.values()):
         lines += [FIRST, ""]
     return lines
@@ -92,7 +122,7 @@ def _counts(found):
     for sign, words in names.items():
         if held := kinds[sign]:
             parts = sum(bool(v.claim.after) for v in held)
-            among = f", {parts} of them of components" if 0 < parts < len(held) else ""
+            among = f", {parts} of them of {PARTS}" if 0 < parts < len(held) else ""
             told.append(f"{sign} {count(len(held))} {words}{among}")
     lines = [f"- **{'; '.join(told)}**."] if told else []
     if open := kinds["?"]:

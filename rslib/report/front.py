@@ -76,10 +76,28 @@ def visible(one, claims):
     return max(corrected, blocks.visible(one.own, stats.ALPHA))  # both have to distinguish it
 
 
+def provenance(recorded: Mapping[str, Sequence[dict]]) -> str:
+    """Markdown: the runs of the figure, their machines, commits and files, in one line."""
+    names = {verdict.study.name for verdict in judged(recorded)}
+    runs, folders = {}, set()
+    for study in (one for one in _shown() if one.name in names):
+        for run in (run for group in evidence(recorded[study.name]) for run in group):
+            runs[study.folder, run["run_id"]] = run  # studies may share a run
+            folders.add(f"`data/results/{study.folder}/`")
+    if not runs:
+        return "*No run is recorded.*\n"
+    return f"*{tables.made(list(runs.values()))}; results in {', '.join(sorted(folders))}.*\n"
+
+
+def _shown():
+    """The studies with primary claims that count; those for more than one subset come first."""
+    shown = [s for s in TRAINED.values() if any(not c.after for c in counted(s))]
+    return sorted(shown, key=lambda study: not study.blocked)
+
+
 def figure(recorded: Mapping[str, Sequence[dict]]):
     """Every counted primary claim, a panel for each data set."""
-    shown = [s for s in TRAINED.values() if any(not c.after for c in counted(s))]
-    shown.sort(key=lambda study: not study.blocked)  # those that hold for more than one subset
+    shown = _shown()
     groups = {s.name: {where(g): g for g in evidence(recorded[s.name])} for s in shown}
     names = dict.fromkeys(name for held in groups.values() for name in held)
     names = sorted(names, key=lambda name: name.startswith("clips"))

@@ -192,6 +192,20 @@ def answer(recorded: Mapping[str, Sequence[dict]], counts: Mapping) -> str:
     return admonition(signs, [*told, f"Paper, on a TPU: {paper}.", no_gpu(recorded)])
 
 
+def tallies(recorded: Mapping[str, Sequence[dict]], counts: Mapping) -> list[str]:
+    """For each device on which Table 3's pairs are known, in how many the paper's direction is."""
+    told = []
+    for device, variant, held in columns(recorded):
+        found = [one for m in pairs() if (one := compare(m, held, variant, counts))]
+        same = sum(one.verdict == "same direction" for one in found)
+        if found:
+            told.append(
+                f"EfficientNet takes more memory in {same} of {len(pairs())} pairs on {device}, "
+                f"{variant}, {how(held, variant).partition(',')[0]}"
+            )
+    return told
+
+
 def factors(recorded: Mapping[str, Sequence[dict]], counts: Mapping) -> list:
     """[(what, [(ratio, interval or None) of each pair])]: EfficientNet's costs over ResNet-RS's."""
 

@@ -8,6 +8,14 @@ from rslib.evidence import blocks, devices, verdicts
 from rslib.recipes import pareto
 from rslib.report import claims, forest, front, in_blocks, memory, power_law, ratios, speed, tables
 
+WORDS, NUMBER = "---", "---:"  # how Markdown aligns a column
+PACE = (
+    "How many times as fast ResNet-RS trains as an EfficientNet of about the same accuracy, by the "
+    "paper and as measured."
+)
+LIGHTER = "EfficientNet's memory over that of ResNet-RS, for 32 images, printed and measured."
+FAST = "How many times as fast this book's code is as a peer's, with quartiles over n rounds."
+ROOFLINE = "The share of the device's roofline that a training step of each network reaches."
 PAGES = {"table1_blocks": "table1"}  # a study that is shown on another's page
 
 
@@ -30,13 +38,16 @@ def _score(study, results):
     if not any(group[0]["scale"] == "paper" for group in groups):
         papers = tables.SPELT[study.rows[0].recipe.data.dataset]
         lines += [f"- paper scale, {papers}: no run is recorded yet."]
-    lines += ["", _row("the paper's claim", "paper", *map(tables.short, groups))]
-    lines += [_row(*["---"] * (2 + len(groups)))]
+    held = [_row("the paper's claim", "paper", *map(tables.short, groups))]
+    held += [_row(WORDS, NUMBER, *[WORDS] * len(groups))]
     by_id = [{f.claim.id: f for f in findings} for findings in found]
     for claim in front.counted(study) or study.laws:
         cells = (_verdict(held[claim.id]) if claim.id in held else "" for held in by_id)
         printed = claims.claimed(claim) if study.laws else claims.paper_effect(study, claim)
-        lines += [_row(claim.says, printed, *cells)]
+        held += [_row(claim.says, printed, *cells)]
+    name = study.title.split(":")[0]
+    caption = "the paper's claims with the effects that it prints, and what each set of runs says"
+    lines += ["", *_captioned(f"{name}, {caption}.", held)]
     if groups and study.afterwards:
         lines += ["", "Looked at afterwards, so without a verdict:", ""]
         told = in_blocks.described if study.blocked else claims.afterwards
@@ -56,12 +67,13 @@ def pace(recorded):
     if not any(held[0]["environment"]["device"] == "cuda" for held in recorded.values()):
         lines += ["- GPU: none is recorded yet."]
     names = [f"{name}, {variant}" for name, variant, _ in columns]
-    lines += ["", _row("pair", "paper: V100, TPUv3", *names), _row(*["---"] * (2 + len(names)))]
+    held = [_row("pair", "paper: V100, TPUv3", *names), _row(WORDS, NUMBER, *[WORDS] * len(names))]
     for match in ratios.stated():
         pair = f"{speed.label(match.ours)} against {speed.label(match.theirs)}"
         printed = f"{match.v100:.1f}, {match.tpu:.1f}"
-        cells = (ratios.words(ratios.compare(match, held, v)) for _, v, held in columns)
-        lines += [_row(pair, printed, *cells)]
+        cells = (ratios.words(ratios.compare(match, of, v)) for _, v, of in columns)
+        held += [_row(pair, printed, *cells)]
+    lines += ["", *_captioned(PACE, held)]
     return "\n".join(lines) + "\n"
 
 
@@ -74,17 +86,17 @@ def lighter(recorded, counts):
     names = [
         f"{device}, {variant}, {memory.how(held, variant)}" for device, variant, held in columns
     ]
-    lines = ["## [Table 3: more parameters, less memory](../notebooks/table3.ipynb)", ""]
-    lines += [_row("pair", "paper: TPUv3", *names), _row(*["---"] * (2 + len(names)))]
+    lines = [_row("pair", "paper: TPUv3", *names), _row(WORDS, NUMBER, *[WORDS] * len(names))]
     for match in memory.pairs():
         told = []
         for _, variant, held in columns:
             one = memory.compare(match, held, variant, counts)
-            words = f"**{one.verdict}**: {one.value:.1f} ({one.span})" if one else ""
+            words = f"{_signed(one.verdict)}: {one.value:.1f} ({one.span})" if one else ""
             told.append(words or ratios.NOT_MEASURED)
         pair = f"{speed.label(match.theirs)} : {speed.label(match.ours)}"
         lines += [_row(pair, f"{memory.printed_ratio(match):.1f}", *told)]
-    return "\n".join(lines) + "\n"
+    title = "## [Table 3: more parameters, less memory](../notebooks/table3.ipynb)"
+    return "\n".join([title, "", *_captioned(LIGHTER, lines)]) + "\n"
 
 
 def _findings(study, group):
@@ -105,20 +117,30 @@ def _tally(found):
 
 def _verdict(found):
     if isinstance(found, power_law.Tested):
-        return found.verdict if found.p is None else f"**{found.verdict}**: {found.measured}"
+        return found.verdict if found.p is None else f"{_signed(found.verdict)}: {found.measured}"
     if isinstance(found, blocks.Judged):
         if found.effect is None:
             return found.verdict
         effect = f"{tables.signed(found.effect.value, 2)} ({tables.span(found.effect.interval())})"
-        return f"**{found.verdict}**: {effect}, n = {len(found.blocks)} blocks"
+        return f"{_signed(found.verdict)}: {effect}, n = {len(found.blocks)} blocks"
     if not found.seeds:
         return found.verdict
     effect = f"{tables.signed(found.seeds.value, 2)} ({tables.span(found.own.interval())})"
-    return f"**{found.verdict}**: {effect}, n = {found.n}"
+    return f"{_signed(found.verdict)}: {effect}, n = {found.n}"
+
+
+def _signed(verdict):
+    """A verdict after its symbol, so that a column can be read at a glance."""
+    return f"{in_blocks.SYMBOLS.get(verdict, '?')}{tables.SPACE}**{verdict}**"
 
 
 def _row(*cells):
     return f"| {' | '.join(cells)} |"
+
+
+def _captioned(caption, lines):
+    """MyST: a table of Markdown with a number."""
+    return [f":::{{table}} {caption}", "", *lines, ":::", ""]
 
 
 def environment(studies, recorded):
@@ -126,10 +148,10 @@ def environment(studies, recorded):
     lines = []
     for study in studies:
         for group in tables.by_protocol(recorded[study.name]):
-            lines += [f"## {study.title.split(':')[0]}, {tables.short(group)}", ""]
-            lines += ["| | |", "|---|---|"]
-            lines += [_row(name, value) for name, value in _about(group).items()]
-            lines += [""]
+            name = f"{study.title.split(':')[0]}, {tables.short(group)}"
+            held = [_row(of, value) for of, value in _about(group).items()]
+            caption = f"Software, machine and images of the runs of {name}."
+            lines += [f"## {name}", "", *_captioned(caption, ["| | |", "|---|---|", *held])]
     return "\n".join(lines or ["No run is recorded yet."]) + "\n"
 
 
@@ -150,7 +172,7 @@ def _about(group):
         "precision, threads a run": f"{each['precision']}, {each['threads']}",
         "Python, torch, torchvision": f"{each['python']}, {each['torch']}, {each['torchvision']}",
         "Ignite": ", ".join(sorted({str(session["ignite"]) for session in sessions})),
-        "commits": ", ".join(sorted({f"`{session['commit'][:10]}`" for session in sessions})),
+        "code": f"commits {', '.join(sorted({session['commit'][:7] for session in sessions}))}",
         "protocol": f"`{group[0]['protocol']['id']}`",
         "images": f"{group[0]['protocol']['images']}, `{group[0]['data']['sha256'][:10]}`",
     }
@@ -174,15 +196,17 @@ def fast(found):
         about = one["environment"]
         versions = {"torch": about["torch"], **one["versions"]}
         loads = [row["load"][0][0] for row in one["rows"]]
-        commit = f"commit `{about['commit'][:10]}`" if about["commit"] else "no commit"
+        commit = f"commit {about['commit'][:7]}" if about["commit"] else "no commit"
         changed = ", changed since" if about["dirty"] else ""
         lines += [
             f"**{about['device_name']}**, {about['began'][:10]}, {commit}{changed}; "
             f"{', '.join(f'{name} {version}' for name, version in versions.items())}; load of the "
             f"machine before each {min(loads):.1f} to {max(loads):.1f}.",
             "",
+        ]
+        held = [
             _row("what", "ours : peer", "ratio", "goal", "seconds", "n"),
-            _row(*["---"] * 6),
+            _row(WORDS, WORDS, *[NUMBER] * 4),
         ]
         for row in one["rows"]:
             seconds = f"{tables.SPACE}:{tables.SPACE}".join(
@@ -190,8 +214,8 @@ def fast(found):
             )
             ratio = _quartiles(row.get("cpu", row["wall"]))
             names = (row["what"], f"{row['ours']} : {row['peer']}")
-            lines += [_row(*names, ratio, row["goal"], seconds, str(row["rounds"]))]
-        lines += [""]
+            held += [_row(*names, ratio, row["goal"], seconds, str(row["rounds"]))]
+        lines += _captioned(f"{FAST} On {about['device_name']}.", held)
     return "\n".join(lines or ["Nothing is recorded yet."]) + "\n"
 
 
@@ -208,13 +232,12 @@ def roofline(shares):
     lines = []
     for device, found in shares.items():
         variants = sorted({variant for _, _, variant in found})
-        lines += [f"**{device}**", "", _row("network", "px", *variants)]
-        lines += [_row(*["---"] * (2 + len(variants)))]
+        held = [_row("network", "px", *variants), _row(WORDS, *[NUMBER] * (1 + len(variants)))]
         for row in pareto.table_7():
             cells = (found.get((row.name, row.resolution, variant)) for variant in variants)
             shown = (f"{100 * share:.0f} %" if share else "not measured" for share in cells)
-            lines += [_row(row.label, str(row.resolution), *shown)]
-        lines += [""]
+            held += [_row(row.label, str(row.resolution), *shown)]
+        lines += _captioned(f"{ROOFLINE} On {device}.", held)
     return "\n".join(lines or ["No device is recorded yet."]) + "\n"
 
 

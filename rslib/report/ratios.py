@@ -87,11 +87,13 @@ def sign(verdict: str) -> str:
 
 
 def words(one: Compared | None) -> str:
-    """A pair in one cell: verdict, ratio and its span."""
+    """A pair in one cell: verdict with its symbol, ratio and its span."""
     if one is None:
         return NOT_MEASURED
     why = f" ({one.n})" if one.verdict == NOT_JUDGED else ""
-    return f"{one.verdict}{why}: {one.span}" if one.verdict else one.span
+    if not one.verdict:
+        return one.span
+    return f"{sign(one.verdict)}{SPACE}{one.verdict}{why}: {one.span}"
 
 
 def stated() -> list[pareto.Match]:

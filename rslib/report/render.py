@@ -125,9 +125,11 @@ def generated():
     folder = paths.ROOT / "book" / "generated"
     return {
         folder / "all_reduce.md": estimate.prediction(explored),
-        folder / "answer.md": found.answer(recorded, cells.tally(recipes), measured),
+        folder / "answer.md": found.answer(recorded, cells.tally(recipes), measured, networks),
         folder / "claims.svg": svg(front.figure(recorded)),
+        folder / "claims.md": front.provenance(recorded),
         folder / "coverage.md": front.coverage(recorded, measured),
+        folder / "decided.md": found.decided(recorded, measured),
         folder / "explorer.md": explorer.page(explored),
         folder / "hours.md": hours.table(explored["devices"], HOURS),
         folder / "study_costs.md": estimate.table(needed, explored, estimate.gpus(measured)),

@@ -55,7 +55,7 @@ def conditions(measurements):
         return ", ".join(sorted({str(environment[name]) for environment in environments}))
 
     days = sorted(environment["began"][:10] for environment in environments)
-    commits = ", ".join(f"`{commit[:10]}`" for commit in all_of("commit").split(", "))
+    commits = f"commits {', '.join(commit[:7] for commit in all_of('commit').split(', '))}"
     told = [f"torch {all_of('torch')}", " to ".join(dict.fromkeys((days[0], days[-1]))), commits]
     return f"{'; '.join([*told, *loads(measurements)])}."
 

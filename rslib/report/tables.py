@@ -74,7 +74,7 @@ def aside(result):
         had = (f"{data['found'][part]:,} of {listed[part]:,}" for part in ("train", "test"))
         found.append(f"of listed clips {' and '.join(had)} were found")
     if built := data.get("built"):
-        found.append(f"encoded anew at {built['side']} px, JPEG quality {built['quality']}")
+        found.append(f"re-encoded at {built['side']} px, JPEG quality {built['quality']}")
     return f" ({'; '.join(found)})" if found else ""
 
 
@@ -88,23 +88,36 @@ def machines(results):
 
 def provenance(study, groups):
     """Markdown: one line for each set of results on runs, hours, machines, commits and files."""
-    lines = [] if groups else ["*No run is recorded.*"]
-    for results in groups:
-        sessions = [session for run in results for session in run["sessions"]]
-        known = {}  # older results do not name the instruction set
-        for s in sessions:
-            known.setdefault(s["device_name"], set()).update(filter(None, [s.get("instructions")]))
-        machines = [
-            f"{name} ({', '.join(sorted(of))})" if of else name for name, of in known.items()
-        ]
-        commits = sorted({s["commit"][:7] for s in sessions if s.get("commit")})
-        hours = sum(run["timing"].get("seconds", 0) for run in results) / 3600
-        lines.append(
-            f"*{short(results)}: {len(results)} runs, {hours:.1f} hours on "
-            f"{' and '.join(machines)}; commits {', '.join(commits)}; results in "
-            f"`data/results/{study.folder}/`.*"
-        )
-    return "\n\n".join(lines)
+    lines = [
+        f"*{short(results)}: {made(results)}; results in `data/results/{study.folder}/`.*"
+        for results in groups
+    ]
+    return "\n\n".join(lines or ["*No run is recorded.*"])
+
+
+def made(results):
+    """How many runs, in which time, on which machines with how many threads, of which commits."""
+    sessions = [session for run in results for session in run["sessions"]]
+    known = {}  # older results lack the instruction set
+    for s in sessions:
+        instructions, threads = known.setdefault(s["device_name"], (set(), set()))
+        instructions.update(filter(None, [s.get("instructions")]))
+        threads.update(filter(None, [s.get("threads")]))
+    machines = [f"{name}{_aside(*about)}" for name, about in known.items()]
+    commits = sorted({s["commit"][:7] for s in sessions if s.get("commit")})
+    hours = sum(run["timing"].get("seconds", 0) for run in results) / 3600
+    return (
+        f"{len(results)} runs, {hours:.1f} hours on {' and '.join(machines)}; commits "
+        f"{', '.join(commits)}"
+    )
+
+
+def _aside(instructions, threads):
+    """In brackets: a CPU's instruction sets, and how many threads its runs have."""
+    each = " or ".join(map(str, sorted(threads)))
+    words = f"{each} thread{'' if threads == {1} else 's'} per run" if threads else ""
+    about = "; ".join(filter(None, [", ".join(sorted(instructions)), words]))
+    return f" ({about})" if about else ""
 
 
 def short(results):

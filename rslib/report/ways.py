@@ -10,6 +10,7 @@ from rslib.report.tables import SPACE
 
 FILE = Path("own") / "ways.json"  # of data/results; bench/ways.py writes it
 GOALS = {"local": 0.05, "Ray": 0.10}  # of the processes' time without a run
+CAPTION = "What each way takes for the same runs, and how much of the time no run works."
 SPLIT = 1.15  # times half the seconds of one process
 
 
@@ -35,9 +36,10 @@ def in_words(found: Mapping) -> str:
     right, n = shared["correct"], shared["n"]
     equal = "end in **the same bits**" if found["equal"] else "**do not end in the same bits**"
     return (
-        f"{about['device_name']}, {about['began'][:10]}, commit `{about['commit'][:10]}`, torch "
+        f"{about['device_name']}, {about['began'][:10]}, commit {about['commit'][:7]}, torch "
         f"{about['torch']}, Ray {found['versions']['ray']}. All {found['many'][0]['runs']} runs "
-        f"{equal} in each way.\n\n{as_markdown(rows)}\n"
+        f"{equal} in each way.\n\n"
+        f":::{{table}} {CAPTION}\n\n{as_markdown(rows)}:::\n\n"
         f"One run by two processes of `torchrun` takes {shared['ratio']:.2f} times half the time "
         f"of one process (goal ≤ {SPLIT}, {met(shared['ratio'] <= SPLIT)}). The last epoch's loss "
         f"is {two:.4f} and not {one:.4f}, as sums are rounded and dropout is drawn differently; "

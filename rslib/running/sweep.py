@@ -44,7 +44,7 @@ def complete(plan, params, report=print, train=True):
         report("all have ended before and are shown; reuse=False (--no-reuse) trains them again")
     if pending:
         if machine.code_version()["dirty"]:
-            report(f"{commit.why_dirty()}: what is trained now can not be recorded")
+            report(f"{commit.why_dirty()}: what is trained now cannot be recorded")
         processes = distributed.size()
         refuse_sharing(pending, params)
         ranks = 1

@@ -52,7 +52,7 @@ REMEDIES = {
     "EISDIR": "name a file",
     "EEXIST": "a folder is asked for; remove this, or name another",
     "ENAMETOOLONG": "name a shorter one",
-    "ELOOP": "mend the links",
+    "ELOOP": "repair the links",
     "EPIPE": GO_ON,
 }
 # those that pass, or whose remedy lies outside of the command

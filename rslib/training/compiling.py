@@ -88,7 +88,7 @@ def leave_cache(error: BaseException) -> str:
     clear_caches()  # what was loaded of the other folder
     torch._dynamo.reset()
     return (
-        f"the compiler's cache cannot be used ({reason(error)}); compiled anew in {folder}. "
+        f"the compiler's cache cannot be used ({reason(error)}); compiled again in {folder}. "
         "TORCHINDUCTOR_CACHE_DIR names a better one"
     )
 

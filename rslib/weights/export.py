@@ -140,7 +140,9 @@ def trained(run_dir):
         raw.load_state_dict(state["model"])
         network.load_state_dict(state["ema"])
     if checkpoint.weights_sha256(raw, network) != result["weights_sha256"]:
-        raise InputError(f"{file.parent} holds no whole checkpoint of its last step; train it anew")
+        raise InputError(
+            f"{file.parent} holds no whole checkpoint of its last step; train it again"
+        )
     about = {
         "run": result["run_id"],
         "weights": "average",

@@ -140,7 +140,7 @@ def _refuse(file: Path, error: Exception) -> NoReturn:
     reason = (after if marked else before)[:160]
     if code := CODE.search(reason):
         raise InputError(
-            f"{file} is refused: beside tensors it holds {code[1]}, which could run any program; "
+            f"{file} is refused: besides tensors it holds {code[1]}, which could run any program; "
             "take a .safetensors file, or have its author save its state_dict() alone"
         ) from error
     if isinstance(error, EOFError) or CUT.search(reason):

@@ -49,7 +49,7 @@ def test_counts_alone_need_no_measurement(capsys):
     ("words", "message"),
     [
         ("resnet_rs_51 --resolution 160", "no model 'resnet_rs_51'; did you mean 'resnet_rs_"),
-        ("resnet_rs_50", "resnet_rs_50 has no resolution of its own; give --resolution"),
+        ("resnet_rs_50", "resnet_rs_50 has no resolution; give --resolution"),
         ("resnet_rs_50 --resolution wide", "resolution is wide; give whole pixels"),
         ("resnet_rs_50 --resolution 16", "resolution 16 is too small; the least is 32"),
         ("resnet_rs_50 --resolution 160 --device tpu", "device is 'tpu'"),

@@ -128,7 +128,7 @@ def test_the_survey_names_every_kind(tmp_path, recwarn):
     assert survey.survey(images.folder(tmp_path), report=said.append) == 4
     counted = next(line for line in said if "decoded: " in line).partition("decoded: ")[2]
     assert set(counted.split(", ")) == {f"2 {kind}" for kind in (*KINDS.values(), "unreadable")}
-    assert any(line.startswith("  can not be read: train/cat/truncated.jpg (") for line in said)
+    assert any(line.startswith("  cannot be read: train/cat/truncated.jpg (") for line in said)
     assert not recwarn.list
 
 

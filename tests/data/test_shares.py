@@ -114,7 +114,7 @@ def test_a_list_that_takes_all_of_a_class_is_refused(tmp_path, monkeypatch):
     found = on_disk(tmp_path, (12, 2))
     names = [f"train_{label}_{place}" for label in (0, 1) for place in (0, 1)]
     (tmp_path / "minival.txt").write_text("\n".join(names))
-    with pytest.raises(InputError, match=r"beside minival \(minival\.txt, 4.*1 of 2 classes \(c1"):
+    with pytest.raises(InputError, match=r"next to minival \(minival\.txt, 4.*1 of 2 classes \(c1"):
         images.open_images(data(0, 4, dataset="imagenet"), found, report=str)
     (tmp_path / "minival.txt").write_text("\n".join(names[:3]))
     chosen = images.open_images(data(0, 4, dataset="imagenet"), found, report=str)

@@ -36,7 +36,7 @@ def test_it_says_what_is_there_and_what_is_odd(tree):
     assert (
         "4 JPEG RGB" in said[2] and "1 JPEG CMYK" in said[2] and "1 PNG RGB named .jpg" in said[2]
     )
-    assert said[-2].startswith("  can not be read: val/dog/2.jpg (")
+    assert said[-2].startswith("  cannot be read: val/dog/2.jpg (")
     assert said[-1].startswith("5 of 6 test images are training images too, as val/cat/0.jpg = ")
 
 
@@ -68,7 +68,7 @@ def test_shards_are_compared_with_their_checksums(tmp_path, capsys, monkeypatch)
 def test_what_is_not_all_of_imagenet_is_told_after_all_that_was_found(tree, capsys):
     assert main(["data", "check", "imagenet", str(tree)]) == 1
     told = capsys.readouterr()
-    assert told.out.splitlines()[-1] == "1 images can not be read"
+    assert told.out.splitlines()[-1] == "1 images cannot be read"
     assert (
         told.err.startswith("rslib: this ImageNet has 6 + 6 images") and told.err.count("\n") == 1
     )
@@ -76,7 +76,7 @@ def test_what_is_not_all_of_imagenet_is_told_after_all_that_was_found(tree, caps
 
 def test_the_shell_ends_with_1_where_an_image_can_not_be_read(tree, capsys):
     assert main(["data", "check", "folder", str(tree)]) == 1
-    assert "1 images can not be read" in capsys.readouterr().out
+    assert "1 images cannot be read" in capsys.readouterr().out
 
 
 def test_what_the_shell_builds_can_be_checked(tree, tmp_path, capsys):

@@ -83,7 +83,7 @@ def test_what_is_no_regular_file_is_named_at_once(make, reason, kept, tree, monk
         images.open_images(data, listing, report=lambda line: None)
     said = []
     assert survey.survey(listing, report=said.append) == 1
-    assert f"  can not be read: train/cat/odd.jpg ({reason})" in said
+    assert f"  cannot be read: train/cat/odd.jpg ({reason})" in said
 
 
 def test_a_shard_that_became_a_pipe_is_not_waited_for(tmp_path):

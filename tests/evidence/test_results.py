@@ -239,7 +239,7 @@ def test_the_regime_gate_is_told_at_reduced_scale(raw, train, verdict):
         ),
         (
             {"name": "mine", "test": 9, "built": {"side": 256, "quality": 90}},
-            " (encoded anew at 256 px, JPEG quality 90)",
+            " (re-encoded at 256 px, JPEG quality 90)",
         ),
     ],
 )

@@ -1,14 +1,18 @@
 """The front page says what is judged, once, and what is not; its figure is the same twice."""
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from blocked import table
 
+from rslib.paths import ROOT
+from rslib.recipes import pareto
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.recipes.studies import TRAINED
-from rslib.report import forest, found, front, render, tables
+from rslib.report import counted, forest, found, front, render, tables
 
 # longer training loses 10 points without regularization and gains 20 with it: every claim holds
 TOPS = {"none-short": 0.46, "none": 0.36, "all-short": 0.42, "all": 0.62}
@@ -22,14 +26,40 @@ def recorded():
 
 def test_the_answer_counts_each_verdict_and_names_what_waits(recorded):
     said = found.answer(recorded, (83, 83), {})
-    assert "**✓ 4 verdicts as in the paper, 2 of them of components**" in said
+    parts = "{term}`components <component>`"
+    assert f"**✓ 4 verdicts as in the paper, 2 of them of {parts}**" in said
     assert "✗" not in said and "?" not in said
+    assert "32 runs at the laptop scale" in said and "83 of 83" in said
+    assert said.count(":::") == 2
+
+
+def test_decided_claims_have_a_table_and_those_that_wait_are_named(recorded):
+    said = found.decided(recorded, {})
     claim = "| All regularization together helps at 350 epochs | above 0 | ✓ +"
     assert claim in said.replace(tables.SPACE, " ")
     waiting = next(line for line in said.splitlines() if "Not judged yet" in line)
     assert "Table 2" in waiting and "Figure 3" in waiting and "in blocks" not in waiting
-    assert "32 runs at the laptop scale" in said and "83 of 83" in said
-    assert said.count(":::") == 2
+    assert said.startswith(":::{table} ") and said.count(":::") == 2
+
+
+def test_a_term_links_to_the_glossary_once():
+    text = found._linked("exposure 1.0; blocks judge; blocks, exposure")
+    assert text == "{term}`exposure <exposure>` 1.0; {term}`blocks <block>` judge; blocks, exposure"
+    glossary = (ROOT / "book/method.md").read_text().partition("```{glossary}")[2]
+    assert all(f"\n{term}\n" in glossary for term in ("exposure", "block", "component"))
+
+
+def test_what_is_exact_is_counted_and_not_typed():
+    """Two networks of Table 7, and one of them with a parameter more in a thousand."""
+    rows = [row for row in pareto.table_7() if row.name in ("resnet_rs_50", "resnet_rs_200")]
+    costs = {"resnet_rs_50": (35.69e6, 4.557e9), "resnet_rs_200": (93.21e6, 40.187e9)}
+    networks = {row: SimpleNamespace(parameters=0, flops=0) for row in rows}
+    for row, one in networks.items():
+        one.parameters, one.flops = costs[row.name]
+    said = counted.as_printed(networks)
+    assert "of Table 7's 2 networks, 2 count the parameters" in said and "and 2 the FLOPs" in said
+    networks[rows[-1]].parameters *= 1.01
+    assert "2 networks, 1 count the parameters" in counted.as_printed(networks)
 
 
 def test_without_runs_it_says_so():
@@ -79,7 +109,7 @@ def test_the_same_figure_is_the_same_text(recorded):
 
 
 def test_provenance_has_runs_hours_machine_commit_and_files():
-    session = {"device_name": "a CPU", "instructions": "AVX2", "precision": "fp32"}
+    session = {"device_name": "a CPU", "instructions": "AVX2", "precision": "fp32", "threads": 1}
     runs = table(np.random.default_rng(0), TOPS, count=2)
     for place, run in enumerate(runs):
         run |= {
@@ -87,5 +117,16 @@ def test_provenance_has_runs_hours_machine_commit_and_files():
             "sessions": [session | {"commit": f"{place % 2}" * 40}],
         }
     (line,) = tables.provenance(TABLE_1_BLOCKS, [runs]).splitlines()
-    assert "8 runs, 2.0 hours on a CPU (AVX2)" in line and "commits 0000000, 1111111" in line
+    assert "8 runs, 2.0 hours on a CPU (AVX2; 1 thread per run); commits 0000000, 1111111" in line
     assert "`data/results/blocks/`" in line
+    assert front.provenance(NOTHING) == "*No run is recorded.*\n"
+
+
+def test_the_figures_provenance_counts_a_run_of_two_studies_once(recorded):
+    runs = table(np.random.default_rng(0), TOPS)
+    session = {"device_name": "a CPU", "precision": "fp32", "code": "c", "dirty": False}
+    session |= {"commit": "0" * 40}
+    for run in runs:
+        run |= {"timing": {"seconds": 900.0}, "sessions": [session]}
+    both = NOTHING | {"table1_blocks": runs, "table2": runs}
+    assert front.provenance(both).startswith("*32 runs, 8.0 hours on a CPU; commits 0000000; ")

@@ -1,5 +1,6 @@
 """Studies in blocks, for readers: what is said follows from the results, whatever there is."""
 
+import re
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 from blocked import table
 
+from rslib.paths import ROOT
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.recipes.scaling import FIGURE_3
 from rslib.recipes.weight_decay import TABLE_2
-from rslib.report import forest, in_blocks, pages
+from rslib.report import collect, forest, in_blocks, pages
 
 PAPER = {"none-short": 0.50, "none": 0.46, "all-short": 0.46, "all": 0.56}
 CAVEAT = "Small images."
@@ -97,4 +99,16 @@ def test_lines_and_scorecard_take_every_study(results):
     held = {study.name: [] for study in (TABLE_1_BLOCKS, TABLE_2, FIGURE_3)}
     said = pages.scorecard([TABLE_1_BLOCKS, TABLE_2, FIGURE_3], held | {"table1_blocks": results})
     assert "notebooks/table1.ipynb" in said and "notebooks/table2.ipynb" in said
-    assert said.count("**same direction**") == 4 and "n = 8 blocks" in said
+    assert said.count("| ✓\u00a0**same direction**") == 4 and "n = 8 blocks" in said
+    assert "| --- | ---: | --- |" in said and said.count("\n:::{table} ") == 3
+
+
+def test_table_1s_box_tells_its_only_opposite_verdict():
+    """By what is recorded, and as its notebook asks for it."""
+    asked = re.findall(r"in_blocks\.answer\(([^)]+)\)", (ROOT / "notebooks/table1.py").read_text())
+    assert asked == ['TABLE_1_BLOCKS, in_blocks_runs, CAVEAT, also=["longer-alone"]']
+    recorded = collect.recorded(TABLE_1_BLOCKS)
+    said = in_blocks.answer(TABLE_1_BLOCKS, recorded, "C.", also=["longer-alone"])
+    assert "\n- ✗ Without regularization, 350 epochs in place of 90 lose accuracy" in said
+    assert ":class: danger" in said
+    assert "✗" not in in_blocks.answer(TABLE_1_BLOCKS, recorded, "C.")

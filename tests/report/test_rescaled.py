@@ -117,6 +117,9 @@ def test_the_front_page_judges_every_pair_that_the_paper_states():
     card = pages.pace({"a GPU": device(PAPER, "cuda"), "a CPU": device(PAPER)})
     assert "- a GPU, fp32: **of 7 claims, 7 reproduced (magnitude).**" in card
     assert "- a CPU, fp32: **of 7 claims, 7 same direction.**" in card
+    assert "| --- | ---: | --- | --- |" in card and "✓ same direction" in card.replace(
+        "\u00a0", " "
+    )
     assert card.count("\n| ResNet") == 7 and "none is recorded" not in card
     alone = pages.pace({"a CPU": device(PAPER)})
     assert "- GPU: none is recorded yet." in alone
@@ -128,6 +131,7 @@ def test_the_roofline_has_a_line_for_every_row_of_table_7():
     shown = pages.roofline(shares).splitlines()
     assert len([line for line in shown if "not measured" in line]) == 17
     assert f"| {pareto.table_7()[0].label} | 224 | 25 % |" in shown
+    assert "| --- | ---: | ---: |" in shown and shown[0].startswith(":::{table} ")
     assert devices.key(held[0]) in shares["a CPU"]
 
 
@@ -161,9 +165,10 @@ def test_benches_show_ratios_by_cpu_seconds_and_what_they_are_measured_by(tmp_pa
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench/a-cpu.json").write_text(json.dumps(BENCH))
     shown = pages.fast(pages.benches()).replace("\u00a0", " ")
-    assert "**a CPU**, 2026-01-02, commit `0123456789`; torch 2, timm 1; load" in shown
+    assert "**a CPU**, 2026-01-02, commit 0123456; torch 2, timm 1; load" in shown
     cells = "| a step | rslib : timm | **1.20** (1.10 … 1.30) | ≥ 1.15 | 2.1 : 2.6 | 8 |"
-    assert cells in shown
+    assert cells in shown and "| --- | --- | ---: | ---: | ---: | ---: |" in shown
+    assert ":::{table} " in shown and shown.count(":::") == 2
     (tmp_path / "bench/b-cpu.json").write_text('{"rows"')
     with pytest.raises(InputError, match=r"b-cpu\.json is no JSON"):
         pages.benches()

@@ -22,7 +22,7 @@ class Cache(FunctionCache):
         try:
             return super().load_overload(*words)
         except Exception as error:  # whatever pickle and LLVM make of a damaged file
-            aside(f"Numba's cache in {self.cache_path} cannot be read; it is made anew", error)
+            aside(f"Numba's cache in {self.cache_path} cannot be read; it is made again", error)
             try:
                 self.flush()  # an empty index, which the next function is added to
             except Exception:

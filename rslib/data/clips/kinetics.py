@@ -80,7 +80,7 @@ def located(root: Path, names: tuple[str, ...]) -> tuple[Path, Path]:
             if file.is_file() and (root / name).is_dir():
                 return file, root / name
     raise InputError(
-        f"{root} lacks {names[0]}.csv, or the folder {names[0]}/ beside it: a list with the "
+        f"{root} lacks {names[0]}.csv, or the folder {names[0]}/ next to it: a list with the "
         f"columns {', '.join(COLUMNS)}, and the clips"
     )
 

@@ -47,7 +47,7 @@ class Noticed:
         if self.rare:
             yield f"{folder}: read as JPEG {self.rare}"
         if self.passed:
-            yield f"{folder}: passed over {self.passed}"
+            yield f"{folder}: skipped {self.passed}"
 
 
 def kind_of_other(entry):
@@ -91,7 +91,7 @@ def tree(root, part, without=()):
     refuse_twins(root / part, classes)
     for entry in entries(root / part):
         if not os.path.isdir(entry.path):
-            kind = kind_of_other(entry) or "files beside the class folders"
+            kind = kind_of_other(entry) or "files next to the class folders"
             noticed.passed.add(kind, entry.name)
         elif is_systems(entry.name):
             noticed.passed.add(f"{entry.name}/", entry.name)

@@ -52,7 +52,7 @@ def flat_validation(root, part, classes):
         answers = answers_of(root)
     except UNREADABLE as error:
         raise InputError(
-            f"{root / published.META_FILE} or {DEVKIT} can not be read ({error}); remove the "
+            f"{root / published.META_FILE} or {DEVKIT} cannot be read ({error}); remove the "
             "first, and fetch the second again"
         ) from error
     known = {name: label for label, name in enumerate(classes)}

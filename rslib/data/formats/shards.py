@@ -63,7 +63,7 @@ def index(part, files, entries, cache_dir, report, passed=""):
     look = partial(listed, part, files, entries, cache_dir, report, passed)
     held = remembered(cache_dir, "index", about, look, report)
     if left := str(held["passed"]):
-        report(shown(f"{files[0].parent}, {part}: passed over {left}"))
+        report(shown(f"{files[0].parent}, {part}: skipped {left}"))
     names = Names(held["text"], held["names"])
     columns = names, held["labels"], Slices(files, held["where"])
     return columns, dict(zip(held["synsets"].tolist(), held["numbers"].tolist(), strict=True))

@@ -50,7 +50,7 @@ def test_what_is_damaged_is_said_once_and_made_anew(suffix, content, more, capsy
         file.write_bytes(file.read_bytes()[:-9] if content is None else content)
     assert not call().cache_hits
     told = capsys.readouterr().err
-    assert told.count("\n") == 1 and "cannot be read; it is made anew" in told
+    assert told.count("\n") == 1 and "cannot be read; it is made again" in told
     assert call().cache_hits  # whole again
     assert capsys.readouterr().err == ""
 

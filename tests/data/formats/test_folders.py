@@ -65,7 +65,7 @@ OTHERS = {
     "train/cat/.AppleDouble/0.jpg": "1 .AppleDouble/ (cat/.AppleDouble)",
     "train/cat/deep/.thumbnails/0.jpg": "1 .thumbnails/ (cat/deep/.thumbnails)",
     "train/cat/1.jpg/thumbnail.jpg": "1 folders that are called as images (cat/1.jpg)",
-    "train/stray.jpg": "1 files beside the class folders (stray.jpg)",
+    "train/stray.jpg": "1 files next to the class folders (stray.jpg)",
 }
 
 
@@ -74,14 +74,14 @@ def test_what_is_passed_over_is_told_in_one_line(name, tree):
     put(tree, name)
     train, _, classes, said = listed(tree)
     assert (train, classes) == (["train/cat/0.jpg", "train/dog/0.jpg"], ["cat", "dog"])
-    assert said == [f"{tree}/train: passed over {OTHERS[name]}"]
+    assert said == [f"{tree}/train: skipped {OTHERS[name]}"]
 
 
 def test_all_of_it_is_one_line_a_part(tree):
     put(tree, *OTHERS, "val/cat/.DS_Store", "val/dog/.DS_Store")
     (tree / "train/dog/more").symlink_to(tree / "val/dog")
     *_, said = listed(tree)
-    assert len(said) == 2 and said[1].endswith("/val: passed over 2 hidden files (cat/.DS_Store)")
+    assert len(said) == 2 and said[1].endswith("/val: skipped 2 hidden files (cat/.DS_Store)")
     assert "2 @eaDir/ (@eaDir), 2 hidden files (.DS_Store)" in said[0]
     told = [kind for kind in OTHERS.values() if "@eaDir" not in kind and "hidden" not in kind]
     assert all(kind in said[0] for kind in (*told, "1 links to folders (dog/more)"))

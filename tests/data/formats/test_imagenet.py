@@ -170,7 +170,7 @@ def test_a_damaged_answer_file_is_named(tmp_path):
     for file in tmp_path.glob("*-of-*"):
         file.unlink()
     (tmp_path / "meta.bin").write_bytes(b"junk")
-    with pytest.raises(InputError, match=r"meta\.bin or .* can not be read"):
+    with pytest.raises(InputError, match=r"meta\.bin or .* cannot be read"):
         images.source("imagenet", str(tmp_path))
 
 

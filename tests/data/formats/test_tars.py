@@ -173,7 +173,7 @@ def test_tars_of_tar_and_of_macos_are_read(prefix, before, told, kind, tmp_path)
         train, test, classes = images.source("folder", str(root), cache, said.append)
         assert list(train.names) == [f"train/{prefix.removeprefix('./')}{k:03d}" for k in range(4)]
         assert (train.labels.tolist(), len(test), classes) == ([0, 1, 0, 1], 2, ["cat", "dog"])
-        passed = [line for line in said if "passed over" in line]
+        passed = [line for line in said if "skipped" in line]
         assert len(passed) == 2 * bool(told) and all(told in line for line in passed)
 
 
