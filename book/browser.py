@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 DESK, TABLET, PHONE = 1400, 1024, 390  # pixels, as wide as the window is
+FIRST = 700  # pixels from the top, of 900, within which the front page's figure begins
 PAPER = 718  # pixels between the margins of a sheet of A4
 WAIT = 30_000  # milliseconds, on a machine that does other work too
 CUT_OFF = Path(__file__).with_name("cut_off.js").read_text("utf-8")
@@ -53,7 +54,7 @@ def served(root: Path) -> Iterator[str]:
 def on_a_desk(program: str, address: str, names: list[str]) -> set[str]:
     """Every page in the light theme, wide and on paper, and what its buttons do."""
     with window(program, address, color_scheme="light") as (page, lines, found):
-        for check in (search, theme, explored.form, explored.plot):
+        for check in (first_screen, search, theme, explored.form, explored.plot):
             try:
                 check(page, address, found)
             except TimeoutError as error:
@@ -143,6 +144,16 @@ def search(page: Page, address: str, found: Found):
     page.locator("#search-results li a").first.wait_for()
     if not page.locator("#search-results li a[href*='method.html']").count():
         found(page, "a search for exposure does not find the glossary")
+
+
+def first_screen(page: Page, address: str, found: Found):
+    """The front page shows its figure before a reader scrolls."""
+    page.set_viewport_size({"width": DESK, "height": 900})
+    page.goto(f"{address}book/intro.html")
+    page.wait_for_load_state("networkidle")
+    top = page.evaluate("document.querySelector('article figure').getBoundingClientRect().top")
+    if top > FIRST:
+        found(page, f"the first figure begins at {top:.0f} pixels; the limit is {FIRST}")
 
 
 def theme(page: Page, address: str, found: Found):

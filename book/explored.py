@@ -56,6 +56,10 @@ def shown(page: Page, data: dict, found: Found):
     )
     counted = data["configurations"][family][width][depth]["parameters"] / 1e6
     same(page, page.locator("[data-of=parameters]").inner_text(), counted, found)
+    resolution = page.locator(field("resolution")).input_value()
+    dropout = data["regularization"]["appendix_e"][width][resolution]["dropout"]
+    cell = page.locator("#strengths tbody tr").first.locator("td").nth(1)
+    same(page, cell.inner_text(), dropout, found)
 
 
 def same(page: Page, words: str, value: float, found: Found):

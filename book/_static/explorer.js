@@ -8,6 +8,8 @@ const points = Object.entries(data.points).map(([key, point]) => ({ key, ...poin
 const nameOf = (device) => `${device.device}, ${device.variant}`;
 const digits = { minimumSignificantDigits: 3, maximumSignificantDigits: 3 };
 const rounded = (n) => new Intl.NumberFormat("en", digits).format(n);
+// the lines of the table of regularization, by their names in the numbers
+const METHODS = ["dropout", "stochastic_depth", "randaugment", "label_smoothing", "weight_decay"];
 const fields = byId("explorer").elements;
 
 function fill(select, options) {
@@ -66,10 +68,11 @@ function show() {
   byId("not-measured").textContent = others.length ? `Not measured on: ${others.join("; ")}.` : "";
   const appendixE = data.regularization.appendix_e[width][resolution];
   const table8 = isRs ? data.regularization.table_8[depth][resolution] : {};
-  for (const { dataset, cells } of byId("strengths").querySelectorAll("[data-name]")) {
-    cells[1].textContent = appendixE[dataset.name];
-    cells[2].textContent = table8[dataset.name] ?? "not given";
-  }
+  METHODS.forEach((name, line) => {
+    const { cells } = byId("strengths").tBodies[0].rows[line];
+    cells[1].textContent = appendixE[name];
+    cells[2].textContent = table8[name] ?? "not given";
+  });
   const { depths, resolutions } = data.grid;
   byId("outside").hidden = depths.includes(+depth) && resolutions.includes(+resolution);
   byId("link").href = `?${new URLSearchParams({ family, depth, width, resolution })}`;

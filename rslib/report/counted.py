@@ -59,30 +59,32 @@ def pairs():
     return [match for match in pareto.matches() if match.where != "Table 4"]
 
 
-def said(counts):
-    """Markdown: of how many pairs §7.1's two statements are true."""
+def statements(counts):
+    """(larger activations, lower intensity, pairs): in how many pairs §7.1's statements hold."""
     both = [(counts[match.ours], counts[match.theirs]) for match in pairs()]
     larger = sum(theirs.activations > ours.activations for ours, theirs in both)
     lower = sum(intensity(theirs) < intensity(ours) for ours, theirs in both)
+    return larger, lower, len(both)
+
+
+def said(counts):
+    """Markdown: of how many pairs §7.1's two statements are true."""
+    larger, lower, of = statements(counts)
     return (
-        f"EfficientNet has the larger activations in **{larger} of {len(both)}** pairs, and the "
-        f"lower operational intensity in **{lower} of {len(both)}**."
+        f"EfficientNet has the larger activations in **{larger} of {of}** pairs, and the lower "
+        f"operational intensity in **{lower} of {of}**."
     )
 
 
 def as_printed(counts):
-    """Words: how many networks of Table 7 count the parameters and FLOPs that the paper prints, in
-    all of its digits."""
+    """(parameters, FLOPs): of how many networks they are counted as Table 7 prints them, in all of
+    its digits."""
     text, costs = printed(), {"params_m": [], "flops_b": []}
     for row, found in counts.items():
         for name, value in (("params_m", found.parameters / 1e6), ("flops_b", found.flops / 1e9)):
             digits = len(text[row][name].partition(".")[2])
             costs[name].append(f"{value:.{digits}f}" == text[row][name])
-    parameters, flops = (sum(held) for held in costs.values())
-    return (
-        f"of Table 7's {len(counts)} networks, {parameters} count the parameters that the paper "
-        f"prints and {flops} the FLOPs, in all digits."
-    )
+    return tuple(map(sum, costs.values()))
 
 
 def blocks(found):

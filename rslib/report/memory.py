@@ -193,16 +193,14 @@ def answer(recorded: Mapping[str, Sequence[dict]], counts: Mapping) -> str:
 
 
 def tallies(recorded: Mapping[str, Sequence[dict]], counts: Mapping) -> list[str]:
-    """For each device on which Table 3's pairs are known, in how many the paper's direction is."""
+    """In words, for each device: in how many pairs of Table 3 EfficientNet takes more memory."""
     told = []
     for device, variant, held in columns(recorded):
         found = [one for m in pairs() if (one := compare(m, held, variant, counts))]
         same = sum(one.verdict == "same direction" for one in found)
         if found:
-            told.append(
-                f"EfficientNet takes more memory in {same} of {len(pairs())} pairs on {device}, "
-                f"{variant}, {how(held, variant).partition(',')[0]}"
-            )
+            how_known = how(held, variant).partition(",")[0]
+            told.append(f"{same} of {len(pairs())} on {device}, {variant}, {how_known}")
     return told
 
 

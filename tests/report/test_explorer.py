@@ -187,10 +187,13 @@ def test_the_file_of_prices_can_be_read():
 
 
 def test_the_scripts_find_what_they_write_to():
-    ids = set(re.findall(r'\bid="([\w-]+)"', PAGE + MADE))
+    ids = set(re.findall(r'\bid="([\w-]+)"|^:name: (strengths)$', PAGE + MADE, re.MULTILINE))
+    ids = {id for pair in ids for id in pair}
     assert set(re.findall(r'byId\("([\w-]+)"\)', SCRIPTS)) <= ids
-    shown = set(re.findall(r'data-name="(\w+)"', PAGE))
-    assert shown == set(DATA["regularization"]["table_8"]["50"]["160"])
+    (listed,) = re.findall(r"const METHODS = (\[[^\]]+\]);", SCRIPTS)
+    lines = PAGE.partition(":name: strengths\n")[2].partition(":::")[0].splitlines()[3:]
+    methods = [line.split("|")[1].strip().lower().replace(" ", "_") for line in lines]
+    assert methods == json.loads(listed) == list(DATA["regularization"]["table_8"]["50"]["160"])
     labels = re.findall(r"<label[^>]*>", PAGE)
     assert len(labels) == PAGE.count("<select") + PAGE.count("<input")
 
