@@ -23,9 +23,8 @@ MATHJAX = re.compile(
 )
 FORMULA = re.compile(r'class="(?:[^"]* )?math[ "]')
 # only the page of results searches: search_as_you_type is off
-WORDS = re.compile(
-    r"\s*<script[^>]*/(?:searchtools|language_data|searchindex)\.js[^>]*></script>"
-)  # a verdict's symbol, where a cell or an entry begins with it
+WORDS = re.compile(r"\s*<script[^>]*\b(?:searchtools|language_data|searchindex)\.js[^>]*></script>")
+# a verdict's symbol, where a cell or an entry begins with it
 SIGN = re.compile(r"(<(?:td|li)[^>]*>(?:<p>)?(?:<strong>)?)([✓✗–?])(?=[ \u00a0]|&#160;|&nbsp;)")
 SIGNS = {"✓": "agrees", "✗": "opposes", "–": "no-larger", "?": "undecided"}  # classes of custom.css
 

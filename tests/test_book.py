@@ -229,7 +229,7 @@ def test_built_pages_load_mathjax_for_formulas_and_words_for_a_search_only(monke
         '<script defer="defer" src="../_static/mathjax/tex-svg.js?v=1"></script>'
     )
     words = "".join(
-        f'<script src="../{name}.js"></script>' for name in ("_static/searchtools", "searchindex")
+        f'<script src="{name}.js"></script>' for name in ("../_static/searchtools", "searchindex")
     )
     other, text = '<script src="wide.js"></script>', '<p class="mathless">about math</p>'
     assert mended(f"{other}{mathjax}{words}{text}") == f"{other}{text}"
@@ -312,6 +312,9 @@ FAULTY = '<img src="https://x.org/a.png"><a href="no.html">b</a><a href="#c">d</
 
 
 ALIKE = "<img alt='the same words for two' src='_images/../index.html'>" * 2
+ALIKE = f"<figure>{ALIKE}<figcaption><span class='caption-number'>1</span></figcaption></figure>"
+NUMBERED = "<table><caption><span class='caption-number'>2</span></caption></table>"
+IN_A_DROPDOWN = "<details><table></table></details>"
 
 
 HEAVY = "<script src='large.js'></script><link rel='preload' href='large.js'>"
@@ -339,7 +342,15 @@ def test_check_html_weighs_a_page(name, body, size, told, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("body", "faults"), [("<p id='a'><a href='#a'>b</a>", 0), (FAULTY, 3), (ALIKE, 1)]
+    ("body", "faults"),
+    [
+        ("<p id='a'><a href='#a'>b</a>", 0),
+        (FAULTY, 3),
+        (ALIKE, 1),
+        (NUMBERED, 0),
+        (IN_A_DROPDOWN, 0),
+        ("<table></table>", 1),
+    ],
 )
 def test_check_html_tells_every_fault(body, faults, tmp_path):
     (tmp_path / "index.html").write_text(body)

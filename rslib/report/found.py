@@ -27,7 +27,7 @@ def answer(
     """MyST: an admonition. cells: (agreeing, printed) of the tables of recipes; devices:
     {device: measurements}; networks: {row of Table 7: `rslib.costs.counts.Counts`}."""
     found = sorted(judged(recorded), key=lambda verdict: not verdict.study.blocked)
-    lines = [":::{admonition} What was found\n:class: note\n"]
+    lines = [":::{admonition} What was found\n:class: note first-screen\n"]
     lines += [f"**Nothing has been run on ImageNet.** {scale(recorded, found)}", ""]
     lines += _counts(found)
     lines.append(f"- **Exact at full scale, without training**: {_exact(cells, devices, networks)}")
