@@ -15,7 +15,8 @@ import torchvision
 from rslib.config import InputError, suggest
 from rslib.system import lease
 from rslib.system.commit import code_version
-from rslib.system.lease import Held
+from rslib.system.lease import Held as Held  # what `claim` raises, for who calls it
+from rslib.system.lease import Taken
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -108,13 +109,14 @@ def claim(
 ) -> Iterator[lease.Lease]:
     """Hold a place for this process, after up to `wait` seconds.
 
-    Raises Held: what is being done, and by whom. See `rslib.system.lease`.
+    Raises Taken, which is Held: what is being done, and by whom. See `rslib.system.lease`.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
             mine = stack.enter_context(lease.held(place, wait=wait, report=report))
-        except lease.Taken as taken:
+        except Taken as taken:
             who = f"{what} by {taken.holder}"
-            raise Held(f"{who}; when that has ended, give the command again") from None
+            said = f"{who}; when that has ended, give the command again"
+            raise Taken(taken.holder, said) from None
         yield mine

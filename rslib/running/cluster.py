@@ -31,6 +31,7 @@ CANCEL = 30.0  # seconds in which tasks that are told to stop save their checkpo
 STORE = 200 * 2**20  # bytes of shared memory of a Ray that is started here: results are small
 SHARE = {"smoke": 0.25, "laptop": 0.25}  # of a GPU that a run takes, by its scale; else all of one
 AGAIN = 75  # exit code: the same command goes on
+GENTLE = (machine.Held, engine.Preempted, Stopped)  # what stops a run without a fault of its own
 
 
 class Cluster:
@@ -53,6 +54,7 @@ class Cluster:
         inline = replace(inline, data_dir=folder)
         self.asked = remote.Asked(plan.study, inline, attempts, plan.runs_dir)
         self.told = False  # that a node does not share the folder
+        self.hourly = status.Hourly(plan, report)
 
     def task(self, function: Callable, **options: Any) -> Callable:
         """What starts a function of `remote` as a task, and returns its reference."""
@@ -105,6 +107,7 @@ class Cluster:
         try:
             while todo:
                 ended, _ = self.ray.wait(list(todo), timeout=remote.PATIENCE)
+                self.hourly.look()
                 if not ended and not self.slots():
                     raise Stopped("no node is left; the same command goes on", AGAIN)
                 for one in ended:
@@ -117,7 +120,7 @@ class Cluster:
                         away = isinstance(error, engine.Preempted)
                         if away and not error.__cause__:  # no task: this process is told to stop
                             raise
-                        self.report(f"{label(job)} {error}")
+                        self.say(job, error)
                         stopped[job.run_id] += away
                         if away and stopped[job.run_id] <= RETRIES:
                             todo[task(self.asked, job.run_id)] = job  # its node is taken away
@@ -130,8 +133,14 @@ class Cluster:
             if todo:
                 self.ray.wait(list(todo), num_returns=len(todo), timeout=CANCEL)
         if failed:
-            gentle = (machine.Held, engine.Preempted, Stopped)
-            raise min(failed, key=lambda error: isinstance(error, gentle))
+            raise min(failed, key=lambda error: isinstance(error, GENTLE))
+
+    def say(self, job: runs.Job, error: Exception) -> None:
+        """Tell that a run did not end, and keep why it failed: its node may share no folder."""
+        if isinstance(error, GENTLE):
+            return self.report(f"{label(job)} {error}")
+        status.fail(runs.next_attempt(job, self.plan.runs_dir).parent, error)
+        self.report(f"{label(job)} failed: {status.why(error)}")
 
     def keep(self, job: runs.Job, host: str, common: bool, line: str, result: dict) -> None:
         """Write down what was sent back, unless the node has written it into the same folder."""
@@ -146,7 +155,7 @@ class Cluster:
                     number = int(file.parent.name.removeprefix("attempt-"))
                     results.write(file, result | {"attempt": number})
         self.report(f"{label(job)} on {host}: {line}")
-        self.report(status.line(*status.of(job.study, self.plan.runs_dir)))
+        self.hourly.tell()
 
 
 def label(job: runs.Job) -> str:

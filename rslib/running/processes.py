@@ -14,6 +14,7 @@ from dataclasses import fields
 
 import torch
 
+from rslib.running import status
 from rslib.running.params import Params
 from rslib.system import output, signals
 from rslib.training import engine
@@ -21,6 +22,7 @@ from rslib.training import engine
 ERROR = "rslib: "  # begins the line by which a process says why it failed
 GENTLE = (75, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)  # codes of what was told to stop
 READY = "\x01ready"  # a process's line that asks for the next run
+POLL = 60.0  # seconds between looks at how far the runs are
 SECONDS = "\x01seconds"  # … that answers how long one image takes
 
 
@@ -47,7 +49,8 @@ def share_out(plan, pending, params, processes, report):
         on[child] = gpu
         return child
 
-    crew = Crew(begin, [job.run_id for job in pending], report)
+    hourly = status.Hourly(plan, report)
+    crew = Crew(begin, [job.run_id for job in pending], report, hourly.look)
     with told_to_stop():
         try:
             for _ in range(processes):
@@ -74,8 +77,9 @@ class Crew:
     in its place.
     """
 
-    def __init__(self, begin, run_ids, report):
-        self.begin, self.report = begin, report
+    def __init__(self, begin, run_ids, report, look=lambda: None):
+        """look: called now and then while they train."""
+        self.begin, self.report, self.look = begin, report, look
         self.todo, self.lines = queue.SimpleQueue(), queue.SimpleQueue()
         for run_id in run_ids:
             self.todo.put(run_id)
@@ -96,7 +100,11 @@ class Crew:
     def listen(self):
         """Pass on what they say, until all have ended."""
         while self.running:
-            child, line = self.lines.get()
+            self.look()
+            try:
+                child, line = self.lines.get(timeout=POLL)
+            except queue.Empty:
+                continue
             if line is None:
                 self.running -= 1
                 code = child.wait()

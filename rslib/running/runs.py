@@ -1,6 +1,7 @@
 """Load or train: a finished run is never trained twice, and no two processes train the same one."""
 
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import torch
 from rslib import config, paths, tasks
 from rslib.config import InputError
 from rslib.evidence import results
-from rslib.machine import choose_device, claim, code_version, cores, session, usable
+from rslib.machine import Held, choose_device, claim, code_version, cores, session, usable
 from rslib.recipes import Row
 from rslib.recipes.studies import STUDIES, TRAINED
+from rslib.running import status
 from rslib.running.params import Params
 from rslib.running.provenance import compare, describe
 from rslib.system import commit
@@ -192,7 +194,8 @@ def run(
             return stop()
 
         options = {"may_compile": may_compile, "stop": stopped, "tracker": tracker}
-        result = train(job, device, file, workers, report, lease.check, **options)
+        with noted(file.parent):
+            result = train(job, device, file, workers, report, lease.check, **options)
     if stored:
         seeds = [
             r
@@ -202,6 +205,18 @@ def run(
         ]
         report(compare(stored, result, seeds))
     return result
+
+
+@contextmanager
+def noted(attempt):
+    """A try at a run: why it fails, if it does, stays in the attempt's folder until the next."""
+    status.begin(attempt)
+    try:
+        yield
+    except Exception as error:
+        if not (isinstance(error, Held | engine.Preempted) or distributed.of_others(error)):
+            status.fail(attempt, error)
+        raise
 
 
 def next_attempt(job, runs_dir):

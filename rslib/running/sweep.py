@@ -1,6 +1,7 @@
 """Many runs on one machine: train what has no result, after saying for how long."""
 
 import sys
+import traceback
 from contextlib import suppress
 
 import torch
@@ -19,7 +20,7 @@ from rslib.running.processes import (
     timed_elsewhere,
 )
 from rslib.running.timing import done_share, image_passes, image_seconds
-from rslib.system import commit
+from rslib.system import commit, faults
 from rslib.training import distributed, engine
 from rslib.training.clock import duration
 
@@ -132,10 +133,20 @@ def announce(plan, pending, processes, params, report, timed=None, kept=True):
 
 
 def train_here(plan, jobs, params, report, watch_parent=False):
-    """Train in this process, one run after the other. Raises Held at the end if any was held."""
+    """Train in this process, one run after the other.
+
+    A run that fails, or that another process holds, is told and stops no other. At the end the
+    first error is raised, else the first Held. What `concerns_all` is raised at once.
+    """
     torch.set_num_threads(params.threads)
-    held = []
+    failed, hourly = [], status.Hourly(plan, report)
     with Stop(watch_parent) as stop:
+
+        def asked():
+            if not watch_parent:  # which says it for all of its processes
+                hourly.look()
+            return stop()
+
         for job in jobs:
             label = f"{job.run_id.rsplit('-', 2)[0]} s{job.seed}"
 
@@ -145,12 +156,33 @@ def train_here(plan, jobs, params, report, watch_parent=False):
             options = {"reuse": params.reuse, "workers": params.workers}
             options["may_compile"] = params.compile
             try:
-                runs.run(job, plan.device, plan.runs_dir, report=say, stop=stop, **options)
-                report(status.line(*status.of(job.study, plan.runs_dir)))
-            except machine.Held as error:  # the others can be trained all the same
-                held.append(error)
-    if held:
-        raise held[0]
+                runs.run(job, plan.device, plan.runs_dir, report=say, stop=asked, **options)
+                hourly.tell()
+            except Exception as error:
+                if concerns_all(error, failed):
+                    raise
+                held = isinstance(error, machine.Held)
+                say(str(error) if held else f"failed: {status.why(error)}")
+                failed.append(error)
+                for one in faults.causes(error):  # whose frames hold the network and its tensors
+                    traceback.clear_frames(one.__traceback__)
+    if failed:
+        raise min(failed, key=lambda error: isinstance(error, machine.Held))
+
+
+def concerns_all(error, before):
+    """Would the next run in this process end by it too? before: the errors of other runs.
+
+    So a word to stop, a GPU that answers no more, a full disk, and what two runs refuse in the same
+    words. Under torchrun anything but a run that another command holds, of which the other
+    processes know nothing yet: else they would wait for this one in the middle of a step.
+    """
+    if isinstance(error, engine.Preempted | torch.AcceleratorError) or faults.stays(error):
+        return True
+    if distributed.size() > 1:
+        return not isinstance(error, machine.Taken)
+    refused = [str(one) for one in before if isinstance(one, InputError)]
+    return isinstance(error, InputError) and str(error) in refused
 
 
 def serve(plan, params):

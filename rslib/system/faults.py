@@ -58,6 +58,8 @@ REMEDIES = {
 # those that pass, or whose remedy lies outside of the command
 PASSING = ("ENOMEM", "EAGAIN", "EIO", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EBUSY")
 PASSING += ("ENODEV", "ENXIO", "ETXTBSY", "EPIPE")
+# of one file; all others are of a disk, a drive or the process
+OF_A_FILE = ("ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "EACCES", "EPERM", "ENAMETOOLONG", "ELOOP")
 # what PyTorch makes a RuntimeError of, by words of its message
 SAID = (
     (("shared memory", "bus error", "</torch_"), SHARED, FAILED),
@@ -85,6 +87,19 @@ def explained(error: BaseException) -> tuple[str, int] | None:
                 if any(word in words for word in known):
                     return line, code
     return None
+
+
+def stays(error: BaseException) -> bool:
+    """Would what this process does next meet it too? So a full disk; not a file that is missing.
+
+    Nor a memory that is full: what needs less may fit.
+    """
+    for one in causes(error):
+        if isinstance(one, OSError) and one.errno is not None:
+            return errno.errorcode.get(one.errno, "") not in (*OF_A_FILE, "ENOMEM")
+    found = explained(error)
+    of_all = isinstance(error, RuntimeError | ImportError) and found is not None
+    return of_all and MEMORY not in found[0]
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -32,8 +32,8 @@ class Held(RuntimeError):
 class Taken(Held):
     """… and has done so from the beginning; `holder` says who it is."""
 
-    def __init__(self, holder: "Holder") -> None:
-        super().__init__(f"held by {holder}")
+    def __init__(self, holder: "Holder", said: str = "") -> None:
+        super().__init__(said or f"held by {holder}")
         self.holder = holder
 
 

@@ -61,14 +61,19 @@ def joined(device: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        of_gloo = "/gloo/" in str(error)  # a file of its source: it has no class of errors
-        if isinstance(error, dist.DistError) or of_gloo:
+        if of_others(error):
             said = "another process of this run ended, and says why; the same command goes on"
             raise Lost(said) from error
         raise
     finally:
         _words = None
         dist.destroy_process_group()
+
+
+def of_others(error: BaseException) -> bool:
+    """Is it of a process that waited for another, which has ended?"""
+    of_gloo = "/gloo/" in str(error)  # a file of its source: it has no class of errors
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and of_gloo)
 
 
 def refuse(why: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from rslib import machine
 from rslib.config import InputError
 from rslib.evidence import results
-from rslib.running import cluster, remote, runs
+from rslib.running import cluster, remote, runs, status
 from rslib.running.cluster import Cluster
 from rslib.running.params import Params
 from rslib.running.processes import told_to_stop
@@ -125,6 +125,8 @@ def test_a_run_that_fails_stops_no_other(error, three, tmp_path, monkeypatch):
         found.share_out(jobs)
     assert attempts(tmp_path) == sorted(job.run_id for job in jobs[1:])
     assert any(str(error) in line for line in lines)
+    failed = [run.run_id for run in status.of("table1", tmp_path / "runs")[0] if run.why]
+    assert failed == ([jobs[0].run_id] if isinstance(error, InputError) else [])
 
 
 def test_a_run_whose_node_is_taken_away_goes_to_another(three, tmp_path, monkeypatch):

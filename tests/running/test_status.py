@@ -1,14 +1,18 @@
 """How far a study is, from its folder alone."""
 
+from contextlib import ExitStack
+
 import pytest
 from commandline import SMOKE
 
 from rslib import machine
 from rslib.__main__ import main
 from rslib.config import InputError
-from rslib.running import status
+from rslib.running import runs, status
+from rslib.running.params import Params
 from rslib.running.status import Progress
 from rslib.system import lease
+from rslib.training import engine
 
 ROWS = ["--rows", "epochs,cosine", "--executor", "inline"]
 
@@ -76,3 +80,48 @@ def test_a_run_of_another_machine_is_believed_until_it_is_silent(tmp_path, monke
         dead = lease.Lease(attempt.parent / "lock", 99)
     assert dead.file.exists()
     assert states() == ["running"] and states(patient=True) == ["silent"]
+
+
+def test_a_run_that_failed_says_why_until_it_is_tried_again(tmp_path):
+    attempt = tmp_path / "train" / "mine-0123456789-s1" / "attempt-1"
+    status.fail(attempt, KeyError("layer"))  # the attempt's folder may not be there yet
+    found, processes = status.of("train", tmp_path)
+    assert [(run.state, run.why) for run in found] == [("failed", "KeyError: 'layer'")]
+    assert status.table(found)[1].endswith("failed    0  KeyError: 'layer'")
+    assert status.line(found, processes) == "0 of 1 runs done, 1 failed"
+    with lease.held(attempt.parent / "lock"):
+        assert status.of("train", tmp_path)[0][0].state == "running"
+    with runs.noted(attempt):
+        assert status.of("train", tmp_path)[0][0].state == "stopped"
+    for error, state in ((engine.Preempted("x"), "stopped"), (InputError("bad"), "failed")):
+        with pytest.raises(type(error)), runs.noted(attempt):
+            raise error
+        assert status.of("train", tmp_path)[0][0].state == state
+    assert (attempt / "failed.txt").read_text(encoding="utf-8") == "bad\n"
+
+
+def test_a_second_command_forgets_nothing_that_has_not_ended(tmp_path):
+    def plan(*rows):
+        asked = Params(scale="smoke", rows=list(rows), runs_dir=str(tmp_path))
+        return runs.plan("table1", asked, lambda line: None)
+
+    first, second = plan("cosine", "epochs"), plan("epochs", "dropout")
+    status.note(first, {job.run_id: 60.0 for job in first.jobs}, 2)
+    status.note(second, {job.run_id: 30.0 for job in second.jobs}, 1)
+    found, _ = status.of("table1", tmp_path)
+    assert [(run.run_id.split("-")[0], run.seconds) for run in found] == [
+        ("cosine", 60.0),
+        ("epochs", 30.0),
+        ("dropout", 30.0),
+    ]
+    mine, _ = status.of("table1", tmp_path, only=[job.run_id for job in second.jobs])
+    assert [run.run_id for run in mine] == [job.run_id for job in second.jobs]
+    for job in first.jobs:  # two commands at once are as fast as both
+        (tmp_path / "table1" / job.run_id / "attempt-1").mkdir(parents=True)
+    with ExitStack() as held:
+        for job in first.jobs:
+            held.enter_context(lease.held(tmp_path / "table1" / job.run_id / "lock"))
+        assert status.of("table1", tmp_path)[1] == 2
+    (tmp_path / "table1" / "plan.json").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match=r"plan.json is damaged .*; remove it"):
+        status.note(second, {}, 1)
