@@ -4,7 +4,6 @@ import secrets
 import socket
 import tempfile
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
 import torch
@@ -26,15 +25,6 @@ class OtherCode(InputError):
     """A node would train by other code than the driver's."""
 
 
-@cache
-def code() -> dict[str, str]:
-    """The hash of the files of rslib, and in words which commit they are of."""
-    found = commit.code_version()
-    named = f"commit {found['commit'][:10]}" if found["commit"] else "code of no commit"
-    named += ", changed since" if found["commit"] and found["dirty"] else ""
-    return {"tree": commit.tree_hash(paths.ROOT / "rslib"), "named": named}
-
-
 @dataclass(frozen=True)
 class Asked:
     """What the tasks of one command have in common; made by the driver."""
@@ -44,7 +34,7 @@ class Asked:
     attempts: int  # of each run that are to have ended
     runs_dir: Path  # of the driver
     host: str = field(default_factory=socket.gethostname)
-    code: dict[str, str] = field(default_factory=code)
+    code: dict[str, str] = field(default_factory=commit.of_files)
     token: str = field(default_factory=lambda: f"shared-{secrets.token_hex(8)}")
 
     @property
@@ -54,7 +44,7 @@ class Asked:
 
     def shared(self) -> bool:
         """Is the driver's folder of runs here too? Raises OtherCode."""
-        here = code()
+        here = commit.of_files()
         if here["tree"] != self.code["tree"]:
             raise OtherCode(
                 f"{socket.gethostname()} has {here['named']}; {self.host}, which shares out the "

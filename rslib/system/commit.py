@@ -37,6 +37,19 @@ def why_dirty() -> str:
     return looked()[1]
 
 
+@cache
+def of_files() -> dict[str, str]:
+    """{"tree": the hash of rslib's files here, "named": which commit they are of, in words}.
+
+    By the tree two machines know that they run the same code, also where neither has git, or where
+    changes are not committed.
+    """
+    found = code_version()
+    named = f"commit {found['commit'][:10]}" if found["commit"] else "code of no commit"
+    named += ", changed since" if found["commit"] and found["dirty"] else ""
+    return {"tree": tree_hash(paths.ROOT / "rslib"), "named": named}
+
+
 def looked() -> tuple[dict, str]:
     """(code_version, why it is dirty), of what is there now."""
     try:

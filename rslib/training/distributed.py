@@ -26,7 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rslib.config import InputError, Optim
 from rslib.data.loaders import Share
-from rslib.system.commit import code_version
+from rslib.system import commit
 from rslib.training.optim import NORMS
 
 PATIENCE = timedelta(days=7)  # with a leader that reads a large data set, or trains nothing
@@ -43,7 +43,10 @@ class Lost(RuntimeError):
 
 @contextmanager
 def joined(device: str) -> Iterator[None]:
-    """Meet the other processes that torchrun started. device: "cpu" or "cuda". Raises Lost."""
+    """Meet the other processes that torchrun started. device: "cpu" or "cuda".
+
+    Raises Lost where they do not come, or leave; InputError where this machine lacks GPUs or NCCL.
+    """
     global _words
     if not dist.is_torchelastic_launched() or os.environ["WORLD_SIZE"] == "1":
         yield
@@ -54,20 +57,37 @@ def joined(device: str) -> Iterator[None]:
             refuse("this PyTorch has no NCCL, by which GPUs meet; install one built for CUDA")
         if here > torch.cuda.device_count():
             found = torch.cuda.device_count()
-            refuse(f"{here} processes, but {found} GPUs here; give --nproc-per-node {found}")
+            gpus = f"{found} GPU{'' if found == 1 else 's'}"
+            refuse(f"{here} processes, but {gpus} here; give --nproc-per-node {found}")
         torch.cuda.set_device(local)
-    dist.init_process_group("nccl" if device == "cuda" else "gloo")
-    _words = dist.new_group(backend="gloo", timeout=PATIENCE)
+    commit.of_files()  # as they are now, when they have just been loaded
     try:
+        _words = met("nccl" if device == "cuda" else "gloo")
         yield
     except RuntimeError as error:
-        if of_others(error):
+        if of_others(error) and not isinstance(error, Lost):
             said = "another process of this run ended, and says why; the same command goes on"
             raise Lost(said) from error
         raise
     finally:
         _words = None
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def met(backend: str) -> Any:
+    """The group by which words are passed on, when all processes are there. Raises Lost."""
+    try:
+        dist.init_process_group(backend)
+        return dist.new_group(backend="gloo", timeout=PATIENCE)
+    except RuntimeError as error:
+        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        said = next(iter(str(error).strip().splitlines()), "no message")
+        raise Lost(
+            f"process {os.environ['RANK']} did not meet the others of this run at {where} "
+            f"({said}); see that torchrun runs on all machines and that they reach that address, "
+            "then give the same command again"
+        ) from error
 
 
 def of_others(error: BaseException) -> bool:
@@ -77,8 +97,8 @@ def of_others(error: BaseException) -> bool:
 
 
 def refuse(why: str) -> None:
-    """All processes come to the same conclusion here, and the leader says it."""
-    if os.environ["RANK"] != "0":
+    """All processes of a machine come to the same conclusion here, and one of them says it."""
+    if os.environ["LOCAL_RANK"] != "0":
         raise SystemExit(1)
     raise InputError(why)
 
@@ -118,7 +138,8 @@ def from_leader(work: Callable[[], Any]) -> Any:
 
 def tell(run_id: str | None) -> None:
     """Say to the others which run is trained next; None: there is none left."""
-    from_leader(lambda: (run_id, code_version()))
+    if _words:
+        from_leader(lambda: (run_id, commit.of_files()))
 
 
 def told() -> str | None:
@@ -128,10 +149,10 @@ def told() -> str | None:
         run_id, theirs = from_leader(lambda: None)
     except RuntimeError as error:
         raise Left from error
-    if theirs["code"] != (here := code_version())["code"]:
+    if theirs["tree"] != (here := commit.of_files())["tree"]:
         raise InputError(
-            f"process 0 has other code (commit {theirs['commit']}) than process "
-            f"{idist.get_rank()} (commit {here['commit']}); give all machines the same"
+            f"process 0 has other code ({theirs['named']}) than process {idist.get_rank()} "
+            f"({here['named']}); bring all machines to one commit"
         )
     return run_id
 

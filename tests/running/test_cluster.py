@@ -152,11 +152,6 @@ def test_a_node_with_other_code_is_refused_by_both_commits(three, tmp_path):
     assert not attempts(tmp_path)
 
 
-def test_the_commit_is_named():
-    assert remote.code()["named"].startswith(("commit ", "code of no commit"))
-    assert len(remote.code()["tree"]) == 40
-
-
 def test_without_ray_the_remedy_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with (

@@ -183,7 +183,7 @@ def test_a_world_size_that_does_not_fit_is_refused_in_a_line(monkeypatch):
 
 @pytest.mark.parametrize(("rank", "error"), [("0", InputError), ("1", SystemExit)])
 def test_training_on_ones_own_images_is_for_one_process(rank, error, monkeypatch):
-    torchrun = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "RANK": rank}
+    torchrun = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "LOCAL_RANK": rank}
     for name, value in torchrun.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(error, match="start it without torchrun" if rank == "0" else "1"):
