@@ -102,13 +102,13 @@ def main(options: argparse.Namespace) -> int:
 def estimated(name: str, params: Params) -> int:
     """Say what a study costs at paper scale by the recorded profiles, without any data.
 
-    Raises InputError where that is more than max_hours on this machine's GPU, or unknown.
+    Raises InputError where that is more than max_hours on this machine's GPUs, or unknown.
     """
     from rslib import machine, paths
     from rslib.costs import counts
     from rslib.evidence import devices, prices
     from rslib.report import estimate, explorer
-    from rslib.running import needs, runs
+    from rslib.running import needs, runs, together
     from rslib.training import memory
 
     study = runs.trained_study(name)
@@ -123,6 +123,9 @@ def estimated(name: str, params: Params) -> int:
     known = estimate.on_devices(asked, explored, estimate.gpus(recorded))
     print("\n".join(estimate.in_words(name, asked, known)))
     print(memory.in_words(largest, 1000))
-    here = machine.device_name(machine.choose_device(params.device))
-    print(estimate.here(here, known, params.max_hours))
+    device = machine.choose_device(params.device)
+    gpus = together.used(params, device, [run.micro_batches for run in asked])
+    here = machine.device_name(device)
+    known = estimate.on_devices(asked, explored, [here], [gpus])
+    print(estimate.here(here, known, params.max_hours, gpus))
     return commands.DONE

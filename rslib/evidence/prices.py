@@ -42,6 +42,22 @@ def read(file: Path = FILE) -> dict[str, dict]:
     return found
 
 
+def of_session(priced: Mapping[str, dict], session: Mapping) -> tuple[dict | None, float]:
+    """(the price of the machine that a process ran on, the share of it that the process took).
+
+    session: as `rslib.machine.session`. A CPU is named with the threads of the whole machine, as
+    its profile is: "Xeon, 8 threads"; of several machines the smallest counts. A GPU counts whole.
+    """
+    name = session["device_name"]
+    if session["device"] == "cuda":
+        return priced.get(name), 1.0
+    threads = [key.removeprefix(f"{name}, ").removesuffix(" threads") for key in priced]
+    fitting = [int(n) for n in threads if n.isdecimal() and int(n) >= session["threads"]]
+    if not fitting:
+        return None, 1.0
+    return priced[f"{name}, {min(fitting)} threads"], session["threads"] / min(fitting)
+
+
 def in_words(price: Mapping | None, hours: Sequence[float]) -> str:
     """What each of these hours costs: "160, 256 on demand or 40, 64 spot (EUR, 2026-01-31)"."""
     if not price:

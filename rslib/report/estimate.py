@@ -28,11 +28,15 @@ def gpus(recorded: Mapping[str, Sequence[dict]]) -> list[str]:
 
 
 def on_devices(
-    runs: Sequence[Run], explored: Mapping[str, Any], names: Iterable[str]
+    runs: Sequence[Run],
+    explored: Mapping[str, Any],
+    names: Iterable[str],
+    gpus: Sequence[int] = GPUS,
 ) -> list[tuple[str, dict | None, list[float]]]:
-    """[(device and variant, its price, hours on each of GPUS)] where a network like it has run.
+    """[(device and variant, its price, hours on each of gpus)] where a network like it has run.
 
-    explored: "points" and "devices" as of `rslib.report.explorer.data`; names: of devices.
+    explored: "points" and "devices" as of `rslib.report.explorer.data`; names: of devices; gpus:
+    how many of them train.
     """
     labels = {name: point["label"] for name, point in explored["points"].items()}
     flops = {name: point["flops"] for name, point in explored["points"].items()}
@@ -42,7 +46,7 @@ def on_devices(
         each = [(run, seconds_of(run, steps)) for run in runs]
         known = [(run, seconds) for run, seconds in each if seconds is not None]
         if one["device"] in names and len(known) == len(runs):
-            hours = [on_gpus(known, n) / 3600 for n in GPUS]
+            hours = [on_gpus(known, n) / 3600 for n in gpus]
             found.append((f"{one['device']}, {one['variant']}", one["price"], hours))
     return found
 
@@ -72,12 +76,17 @@ def here(
     device: str,
     known: Sequence[tuple[str, dict | None, list[float]]],
     max_hours: float | None,
+    gpus: int = 1,
 ) -> str:
-    """A line on this machine. Raises InputError where one GPU may need more than max_hours."""
+    """A line on this machine. Raises InputError where its GPUs may need more than max_hours.
+
+    known: of `on_devices`, first of all on as many GPUs as train here, which is `gpus`.
+    """
     hours = [of[0] for name, _, of in known if name.rpartition(", ")[0] == device]
     line = f"this machine, {device}, has no profile as a GPU"
     if hours:
-        line = f"this machine: about {rounded(min(hours))} hours on one GPU"
+        on = "one GPU" if gpus == 1 else f"{gpus} GPUs"
+        line = f"this machine: about {rounded(min(hours))} hours on {on}"
     if max_hours is not None and (not hours or min(hours) > max_hours):
         raise InputError(f"{line}; max_hours is {max_hours:g}: raise it, or name fewer rows")
     return line if hours else f"{line}; on a GPU, rslib profile table7 makes one"
@@ -107,17 +116,38 @@ def table(
     return as_markdown(rows)
 
 
-def measured(recorded: Mapping[str, Sequence[dict]]) -> str:
-    """Markdown: what the recorded runs of each study have taken; recorded: {study: results}."""
+def measured(recorded: Mapping[str, Sequence[dict]], priced: Mapping[str, dict]) -> str:
+    """Markdown: what the recorded runs of each study have taken, and money where there is a price.
+
+    recorded: {study: results}; priced: as `prices.read`.
+    """
+    every = [result for results in recorded.values() for result in results]
+    money = any(prices.of_session(priced, result["environment"])[0] for result in every)
     heads = ["study", "scale, images", "runs", "machine", "hours of one process"]
-    rows = [heads, ["---", "---", "---:", "---", "---:"]]
+    heads += ["money"] if money else []
+    rows = [heads, ["---", "---", "---:", "---", *(["---:"] * (len(heads) - 4))]]
     for name, results in recorded.items():
         for group in tables.by_protocol(results):
             hours = sum(result["timing"].get("seconds", 0) for result in group) / 3600
             machines = sorted({s["device_name"] for result in group for s in result["sessions"]})
             cells = [name, tables.short(group), f"{len(group)}", ", ".join(machines)]
-            rows.append([*cells, f"{hours:.1f}"])
+            rows.append([*cells, f"{hours:.1f}", *([spent(group, priced)] if money else [])])
     return as_markdown(rows)
+
+
+def spent(group: Iterable[dict], priced: Mapping[str, dict]) -> str:
+    """What results have cost, each by its share of its machine, or of as many as it took."""
+    known, hours = [], []  # prices, and hours at each
+    for result in group:
+        session = result["environment"]
+        price, share = prices.of_session(priced, session)
+        if price not in known:
+            known.append(price)
+            hours.append(0.0)
+        seconds = result["timing"].get("seconds", 0) * session.get("world_size", 1)
+        hours[known.index(price)] += share * seconds / 3600
+    each = zip(known, hours, strict=True)
+    return " and ".join(prices.in_words(price, [amount]) for price, amount in each)
 
 
 def prediction(explored: Mapping[str, Any]) -> str:

@@ -133,7 +133,7 @@ def generated():
         folder / "explorer.md": explorer.page(explored),
         folder / "hours.md": hours.table(explored["devices"], HOURS),
         folder / "study_costs.md": estimate.table(needed, explored, estimate.gpus(measured)),
-        folder / "study_hours.md": estimate.measured(recorded),
+        folder / "study_hours.md": estimate.measured(recorded, prices.read()),
         folder / "scorecard.md": pages.scorecard(studies, recorded),
         folder / "environment.md": pages.environment(studies, recorded),
         folder / "pace.md": pages.pace(measured),

@@ -8,11 +8,20 @@ from rslib.running.estimate import DISK, GPUS
 from rslib.training import distributed, memory
 from rslib.training.clock import duration
 
+FORMULA = (
+    "hours: images × the timed seconds an image ÷ processes, summed over the runs. Images: epochs "
+    "× training images × 1.1, for evaluation, and the last evaluation, less what checkpoints hold. "
+    "On a GPU reading images is not in it"
+)
 
-def lines(plan, jobs, seconds, total):
-    """seconds: {run_id: seconds on one device}; total: of all together, as they will be trained."""
+
+def lines(plan, jobs, seconds, total, here=True):
+    """seconds: {run_id: seconds on one device}; total: of all together, as they will be trained;
+    here: on this machine, whose memory and price are told."""
     disk = f"{DISK * parameters(jobs) / 1e9:.2g} GB of disk for checkpoints"
     told = [f"{disk} ({DISK} bytes a parameter of each run)"]
+    if not here:
+        return told
     if plan.device == "cuda":
         told.append(on_a_gpu(jobs[-1]))
     line = f"{', '.join(told)}{money(plan.device, total)}"

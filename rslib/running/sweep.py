@@ -50,8 +50,9 @@ def complete(plan, params, report=print, train=True):
         refuse_sharing(pending, params)
         ranks = 1
         if params.executor == "local" and processes == 1:
-            gpus = together.gpus(plan)
-            ranks = 1 if params.compile else together.ranks(pending, gpus)
+            gpus = together.gpus(plan.device)
+            shared = [distributed.in_micro_batches(job.row.recipe.optim) for job in pending]
+            ranks = 1 if params.compile else together.ranks(shared, gpus)
             places = gpus if plan.device == "cuda" else machine.cores() // params.threads
             processes = ranks if ranks > 1 else max(1, min(places, len(pending)))
         try:
@@ -122,9 +123,10 @@ def announce(plan, pending, processes, params, report, timed=None, kept=True):
         f"about {duration(total)} (h:mm:ss) of training, {1 / an_image:.3g} examples/s in each "
         f"process, by a few timed steps{compiling}"
     )
-    if not timed:  # it is this machine's memory and price
-        for line in bill.lines(plan, pending, seconds, total):
-            report(line)
+    for line in bill.lines(plan, pending, seconds, total, here=not timed):
+        report(line)
+    if not kept:
+        report(bill.FORMULA)
     if params.max_hours is not None and total / 3600 > params.max_hours:
         raise InputError(
             f"about {total / 3600:.2g} hours are more than max_hours {params.max_hours:g}; "

@@ -7,11 +7,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 
 import torch
 
 from rslib.running.processes import ERROR, command_line, ended_early, told_to_stop
-from rslib.training import distributed
 
 PROGRAM = ("-m", "rslib")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
@@ -19,15 +19,22 @@ REPORT = re.compile(r"E\d{4} ")  # begins what torchrun says of a process that f
 LEADER = re.compile(r"rank +: 0 .*\n +exitcode +: (-?\d+)")  # torchrun itself always ends with 1
 
 
-def gpus(plan) -> int:
+def gpus(device: str) -> int:
     """How many GPUs this process may use; 1 without any."""
-    return max(1, torch.cuda.device_count()) if plan.device == "cuda" else 1
+    return max(1, torch.cuda.device_count()) if device == "cuda" else 1
 
 
-def ranks(jobs, gpus: int) -> int:
-    """The most of so many GPUs that can share the batches of all these runs."""
-    shared = [distributed.in_micro_batches(job.row.recipe.optim) for job in jobs]
+def ranks(micro_batches: Iterable[int], gpus: int) -> int:
+    """The most of so many GPUs that can share the batches of all runs; micro_batches: of each."""
+    shared = set(micro_batches)
     return max(n for n in range(1, gpus + 1) if all(count % n == 0 for count in shared))
+
+
+def used(params, device: str, micro_batches: Sequence[int]) -> int:
+    """How many GPUs of this machine train such runs: all share each run, or each has its own."""
+    here = gpus(device) if params.executor == "local" else 1
+    shared = 1 if params.compile else ranks(micro_batches, here)
+    return shared if shared > 1 else max(1, min(here, len(micro_batches)))
 
 
 def train(plan, params, ranks: int, report) -> None:

@@ -11,8 +11,9 @@ from rslib.config import Data, InputError, Model, Optim, Recipe
 from rslib.evidence import prices
 from rslib.recipes.studies import TRAINED
 from rslib.report import estimate as shown
-from rslib.running import estimate, needs, timing
+from rslib.running import estimate, needs, runs, sweep, timing
 from rslib.running.estimate import Run, Step
+from rslib.running.params import Params
 from rslib.training import memory
 
 RUN = Run("resnet", images=1000.0, flops=200, parameters=10, micro_batches=32)
@@ -99,9 +100,73 @@ def test_a_limit_is_judged_by_this_machine_and_refused_where_nothing_is_known():
     known = [("H, fp32", None, [9.0, 2.0, 1.0]), ("H, bf16", None, [5.0, 1.0, 1.0])]
     assert shown.here("H", known, 5.0) == "this machine: about 5 hours on one GPU"
     assert "profile table7" in shown.here("J", known, None)
+    assert shown.here("H", known, 5.0, 4) == "this machine: about 5 hours on 4 GPUs"
     for name in ("H", "J"):
         with pytest.raises(InputError, match="max_hours is 4"):
             shown.here(name, known, 4.0)
+
+
+POINT = {"label": "A", "parameters": 25_000_000, "flops": 100}
+EXPLORED = {
+    "points": dict.fromkeys(shown.PREDICTED, POINT),
+    "devices": [
+        {
+            "device": shown.PAPERS_GPU,
+            "variant": "fp32",
+            "price": None,
+            "networks": {name: {"seconds": 0.4} for name in shown.PREDICTED},
+        }
+    ],
+}
+
+
+def test_hours_are_of_as_many_gpus_as_train():
+    run = Run("resnet", images=128 * 3600.0, flops=100, parameters=1, micro_batches=2)
+    (one,) = shown.on_devices([run] * 4, EXPLORED, [shown.PAPERS_GPU], [1, 2, 8])
+    assert one[2] == [pytest.approx(hours) for hours in (1.6, 0.8, 0.2)]
+
+
+def test_the_share_of_gradients_in_a_step_is_predicted():
+    """100 MB of gradients, by hand: 8 GPUs send 175 MB, which 1.25 GB/s take in 140 ms."""
+    lines = shown.prediction(EXPLORED).splitlines()
+    assert lines[2] == (
+        "| A | 100 | 400 | 8 | 140 ms, 25.9 % | 14 ms, 3.4 % | 4 ms, 0.9 % |"  # 140 of 540
+    )
+    assert "| 64 | 158 ms, 28.3 % |" in lines[3]  # 126 / 64 · 100 MB
+    assert len(lines) == 2 + 3 * len(shown.PREDICTED)
+
+
+def test_money_of_recorded_runs_is_by_their_share_of_a_priced_machine():
+    def result(name, hours, **about):
+        session = {"device": "cpu", "device_name": name, "threads": 1} | about
+        data = {"name": "flowers"}
+        found = {"scale": "laptop", "timing": {"seconds": 3600 * hours}, "data": data, "recipe": {}}
+        protocol = {"id": "p", "train_images": 1, "images": "flowers"}
+        return found | {"environment": session, "sessions": [session], "protocol": protocol}
+
+    price = {"per_hour": 2.0, "spot": None, "currency": "EUR", "date": "2026-01-31"}
+    priced = {"X, 4 threads": price, "X, 8 threads": price | {"per_hour": 4.0}, "G": price}
+    cpu = [result("X", 6.0), result("X", 4.0)]  # a quarter of the smaller one
+    gpu = [result("G", 1.0, device="cuda", world_size=8)]
+    lines = shown.measured({"a": cpu, "b": gpu, "c": [result("Y", 1.0)]}, priced).splitlines()
+    assert lines[0].endswith("| hours of one process | money |")
+    ends = [line.split(" | ", 4)[4] for line in lines[2:]]
+    assert ends == [
+        "10.0 | 5 on demand (EUR, 2026-01-31) |",
+        "1.0 | 16 on demand (EUR, 2026-01-31) |",
+        "1.0 | no price |",
+    ]
+    assert "money" not in shown.measured({"a": cpu}, {})
+
+
+def test_disk_is_told_wherever_runs_are_trained(tmp_path):
+    """Also on a cluster, whose memory and prices are not known here."""
+    params = Params(scale="smoke", rows=["cosine"], runs_dir=str(tmp_path))
+    plan, lines = runs.plan("table1", params, lambda line: None), []
+    timed = {"timed": lambda jobs: [0.01 for _ in jobs]}
+    sweep.announce(plan, plan.jobs, 2, params, lines.append, **timed, kept=False)
+    assert any("GB of disk for checkpoints" in line for line in lines)
+    assert lines[-1].startswith("hours: images × the timed seconds")
 
 
 def test_an_estimate_of_timed_steps_trains_nothing(tmp_path, capsys):
@@ -109,6 +174,7 @@ def test_an_estimate_of_timed_steps_trains_nothing(tmp_path, capsys):
     assert main([*words, "--estimate"]) == 0
     told = capsys.readouterr().out
     assert "(h:mm:ss) of training" in told and "GB of disk for checkpoints" in told
+    assert "hours: images × the timed seconds an image" in told
     assert not [*tmp_path.glob("table1*")]
 
 

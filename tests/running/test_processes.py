@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from rslib.config import Optim, Recipe
 from rslib.running import processes, runs, timing, together
 from rslib.running.params import Params
 
@@ -159,10 +158,21 @@ def test_each_process_has_a_gpu_of_its_own_and_its_replacement_has_that_one(monk
 
 
 def test_runs_are_shared_by_as_many_gpus_as_their_batches_allow():
-    def jobs(*micro_batches):
-        optims = [Optim(batch_size=64, micro_batch=size) for size in micro_batches]
-        return [SimpleNamespace(row=SimpleNamespace(recipe=Recipe(optim=o))) for o in optims]
+    assert together.ranks([8], 8) == 8
+    assert together.ranks([8], 6) == together.ranks([8, 4], 6) == 4
+    assert together.ranks([8, 1], 8) == together.ranks([1], 8) == 1
 
-    assert together.ranks(jobs(8), 8) == 8
-    assert together.ranks(jobs(8), 6) == together.ranks(jobs(8, 16), 6) == 4
-    assert together.ranks(jobs(8, 0), 8) == together.ranks(jobs(64), 8) == 1
+
+@pytest.mark.parametrize(
+    ("options", "micro_batches", "used"),
+    [
+        ({}, [32, 32], 4),  # of six
+        ({}, [32, 1, 1], 3),  # a GPU for each run
+        ({"compile": True}, [32, 32], 2),
+        ({"executor": "inline"}, [32, 32], 1),
+    ],
+)
+def test_so_many_gpus_are_used(options, micro_batches, used, monkeypatch):
+    monkeypatch.setattr(together.torch.cuda, "device_count", lambda: 6)
+    assert together.used(Params(**options), "cuda", micro_batches) == used
+    assert together.used(Params(**options), "cpu", micro_batches) == 1
