@@ -1,4 +1,4 @@
-"""Runs on a Ray cluster of two nodes on this machine: one is killed, nothing is lost.
+"""24 runs on a Ray cluster of two nodes on this machine: one is killed, nothing is lost.
 
 `make cluster-test` runs this, in an environment that has Ray.
 """
@@ -8,13 +8,18 @@ import os
 import subprocess
 import time
 
+import psutil
 import pytest
 from commandline import SMOKE, command, rslib
 
+from rslib.system import lease
+
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
-ROWS = "cosine,epochs,label-smoothing,stochastic-depth"
-RUNS = 8  # two of each of these rows
+ROWS = "epochs,label-smoothing,stochastic-depth"
+SEEDS = 8
+MANY = [*SMOKE, "--rows", ROWS, "--seeds", str(SEEDS), "--epochs", "3", "--json"]
+RUNS = 3 * SEEDS
 SMALL = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 
 
@@ -37,31 +42,65 @@ def cluster(environment):
     found.shutdown()
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """{run_id: digest of its weights} of all runs, without Ray."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = rslib(*MANY, "--executor", "local", "--runs-dir", folder)
+    assert done.returncode == 0, done.stderr
+    return weights(json.loads(done.stdout))
+
+
 def weights(found):
     assert len({run["run_id"] for run in found}) == len(found) == RUNS
     return {run["run_id"]: run["weights_sha256"] for run in found}
 
 
-def test_a_node_that_dies_gives_its_runs_to_another(cluster, environment, tmp_path):
-    words = [*SMOKE, "--rows", ROWS, "--seeds", "2"]
-    alone = rslib(*words, "--executor", "local", "--runs-dir", tmp_path / "alone", "--json")
-    assert alone.returncode == 0, alone.stderr
-    node = cluster.add_node(**SMALL)
+def halfway(folder, parent):
+    """Ids of runs that have a checkpoint and no result, and that children of a process train."""
+    children = {child.pid for child in parent.children()}
+    found = {file.parents[1] for file in folder.glob("*/attempt-1/step-*.pt")}
+    held = {run.name: lease.holder_of(run / "lock") for run in found}
+    return [name for name, holder in held.items() if holder and holder.pid in children]
+
+
+def die(cluster, node):
+    """As a machine does: all of its processes at once, before one can end what it does."""
+    (raylet,) = node.all_processes["raylet"]
+    raylet = psutil.Process(raylet.process.pid)
+    raylet.suspend()  # else it would begin anew what its children had in hand
+    for child in raylet.children(recursive=True):
+        child.kill()
+    cluster.remove_node(node, allow_graceful=False)
+
+
+@pytest.mark.parametrize("ended", [1, 5, 9, 13, 17])  # of the runs, when the node dies
+def test_a_node_that_dies_gives_its_runs_to_another(
+    ended, cluster, environment, undisturbed, tmp_path
+):
+    node, folder = cluster.add_node(**SMALL), tmp_path / "table1"
     cluster.wait_for_nodes()
-    words += ["--executor", "ray", "--ray-address", cluster.address, "--json"]
-    words = command(*words, "--runs-dir", tmp_path / "shared")
+    (raylet,) = node.all_processes["raylet"]
+    raylet = psutil.Process(raylet.process.pid)
+    words = [*MANY, "--executor", "ray", "--ray-address", cluster.address, "--runs-dir", tmp_path]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(words, text=True, env=environment, **pipes) as driver:
-        while len(list(tmp_path.glob("shared/table1/*/attempt-1/history.jsonl"))) < 2:
+    with subprocess.Popen(command(*words), text=True, env=environment, **pipes) as driver:
+        lost = []
+        while not lost:
             assert driver.poll() is None, driver.communicate()[1]
-            time.sleep(0.05)
-        cluster.remove_node(node, allow_graceful=False)
+            time.sleep(0.02)
+            if len(list(folder.glob("*/attempt-1/result.json"))) >= ended:
+                lost = halfway(folder, raylet)
+        die(cluster, node)
         out, said = driver.communicate()
     assert driver.returncode == 0, said
-    assert weights(json.loads(out)) == weights(json.loads(alone.stdout))
-    results = list(tmp_path.glob("shared/table1/*/attempt-*/result.json"))
+    found = json.loads(out)
+    assert weights(found) == undisturbed
+    restarts = {run["run_id"]: run["timing"]["restarts"] for run in found}
+    assert [restarts[run_id] for run_id in lost] == [1]  # gone on with, not begun again
+    results = list(folder.glob("*/attempt-*/result.json"))
     assert len(results) == RUNS and {file.parent.name for file in results} == {"attempt-1"}
-    assert not list((tmp_path / "shared").glob("shared-*"))
+    assert not list(tmp_path.glob("shared-*"))
 
 
 def test_without_an_address_a_ray_of_this_machine_is_started(environment, tmp_path):
