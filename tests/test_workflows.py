@@ -67,7 +67,16 @@ def test_make_test_runs_the_notebooks_that_are_named(named, run):
     assert found == [run] * bool(run)
 
 
-def test_addresses_are_visited_on_a_schedule_and_on_no_pull_request():
-    on = WORKFLOWS["links"]["on"]
+@pytest.mark.parametrize(
+    ("name", "command"), [("links", "linkcheck"), ("cluster", "make cloud-test cluster-test")]
+)
+def test_what_asks_other_hosts_or_takes_long_is_on_a_schedule_and_on_no_pull_request(name, command):
+    on = WORKFLOWS[name]["on"]
     assert "schedule" in on and not {"push", "pull_request"} & set(on)
-    assert any("linkcheck" in command for command in commands("links"))
+    assert any(command in each for each in commands(name))
+
+
+def test_the_scheduled_make_runs_the_tests_of_cloud_and_cluster():
+    (words,) = (each.split() for each in commands("cluster"))
+    done = subprocess.run([words[0], "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert "pytest tests/test_cloud.py" in done.stdout and "pytest tests/cluster" in done.stdout
