@@ -86,7 +86,7 @@ def note(plan, seconds: dict[str, float], processes: int) -> None:
         left = {
             run_id: about
             for run_id, about in before.items()
-            if run_id not in runs and not results.find(study, run_id, plan.runs_dir)
+            if run_id not in runs and not results.ended(study, run_id, plan.runs_dir)
         }
         held = json.dumps({"processes": processes, "runs": left | runs}, indent=1) + "\n"
         write_atomically(folder / PLAN, held.encode())
@@ -130,7 +130,11 @@ def of(
 def progress(study: str, run_id: str, runs_dir: Path, about: dict[str, Any]) -> Progress:
     """about: of the plan, "epochs" and "seconds", if there is one."""
     epochs, seconds = about.get("epochs", 0), about.get("seconds")
-    if result := results.find(study, run_id, runs_dir):
+    try:
+        result = results.find(study, run_id, runs_dir)
+    except InputError as error:  # a damaged file of one run hides no other
+        return Progress(run_id, FAILED, 0, epochs, seconds, str(error))
+    if result:
         state = DIVERGED if result["status"] == "diverged" else DONE
         return Progress(run_id, state, epochs, epochs, seconds)
     attempts = results.attempts(study, run_id, runs_dir)

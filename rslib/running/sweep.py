@@ -159,7 +159,6 @@ def train_here(plan, jobs, params, report, watch_parent=False):
             options["may_compile"] = params.compile
             try:
                 runs.run(job, plan.device, plan.runs_dir, report=say, stop=asked, **options)
-                hourly.tell()
             except Exception as error:
                 if concerns_all(error, failed):
                     raise
@@ -168,6 +167,8 @@ def train_here(plan, jobs, params, report, watch_parent=False):
                 failed.append(error)
                 for one in faults.causes(error):  # whose frames hold the network and its tensors
                     traceback.clear_frames(one.__traceback__)
+            else:
+                hourly.tell()
     if failed:
         raise min(failed, key=lambda error: isinstance(error, machine.Held))
 

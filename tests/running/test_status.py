@@ -100,6 +100,14 @@ def test_a_run_that_failed_says_why_until_it_is_tried_again(tmp_path):
     assert (attempt / "failed.txt").read_text(encoding="utf-8") == "bad\n"
 
 
+def test_a_damaged_result_hides_no_other_run(tmp_path):
+    for name in ("mine-0123456789-s1", "mine-0123456789-s2"):
+        (tmp_path / "train" / name / "attempt-1").mkdir(parents=True)
+    (tmp_path / "train" / "mine-0123456789-s1" / "attempt-1" / "result.json").write_text("{")
+    first, second = status.of("train", tmp_path)[0]
+    assert first.state == "failed" and "is no JSON" in first.why and second.state == "stopped"
+
+
 def test_a_second_command_forgets_nothing_that_has_not_ended(tmp_path):
     def plan(*rows):
         asked = Params(scale="smoke", rows=list(rows), runs_dir=str(tmp_path))
