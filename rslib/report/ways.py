@@ -10,6 +10,8 @@ from rslib.report.estimate import as_markdown
 
 FILE = Path("own") / "ways.json"  # of data/results; bench/ways.py writes it
 GOALS = {"local": 0.05, "Ray": 0.10}  # of the processes' time without a run
+MANY = "What each way takes for the same runs, and how much of the time no run works."
+ONE = "One and the same run in each way; medians of the rounds."
 SPLIT = 1.15  # times half the seconds of one process
 
 
@@ -27,9 +29,10 @@ def in_words(found: Mapping) -> str:
     equal = "end in **the same bits**" if found["equal"] else "**do not end in the same bits**"
     commands = "\n".join(row["command"] for row in (*many, *shared))
     return (
-        f"{about['device_name']}, {about['began'][:10]}, commit `{about['commit'][:10]}`, torch "
+        f"{about['device_name']}, {about['began'][:10]}, commit {about['commit'][:7]}, torch "
         f"{about['torch']}, Ray {found['versions']['ray']}. All {many[0]['runs']} runs "
-        f"{equal} in each way.\n\n{of_many(many)}\n{of_one(shared)}\n"
+        f"{equal} in each way.\n\n:::{{table}} {MANY}\n\n{of_many(many)}:::\n\n"
+        f":::{{table}} {ONE}\n\n{of_one(shared)}:::\n\n"
         f"{judged(shared)}\n\nThese are the commands:\n\n```bash\n{commands}\n```\n"
     )
 
