@@ -328,7 +328,7 @@ display(
 # only where the network can memorize its training images. A question mark stands where two runs per row,
 # as the paper has them, could not distinguish its effect from zero.
 
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "The fourteen claims of Table 1 with the measured effects, in points. Thick bars are 95 % intervals over seeds, thin ones those over test images, and an orange tick is the paper's effect.", "name": "figure-claims"}, "image": {"alt": "Effect of each of the fourteen claims in points with its two intervals, a panel for each data set. Marks right of zero agree with the paper's direction; filled circles are claims that held, crosses reversed claims, hollow squares undecided claims."}}
+# %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "First experiment, one training subset: its claims as a figure", "code_prompt_hide": "First experiment, one training subset: its claims as a figure", "figure": {"caption": "The fourteen claims of Table 1 with the measured effects, in points. Thick bars are 95 % intervals over seeds, thin ones those over test images, and an orange tick is the paper's effect.", "name": "figure-claims"}, "image": {"alt": "Effect of each of the fourteen claims in points with its two intervals, a panel for each data set. Marks right of zero agree with the paper's direction; filled circles are claims that held, crosses reversed claims, hollow squares undecided claims."}}
 if evidence:
     forest.of_groups(TABLE_1, evidence)
 else:
