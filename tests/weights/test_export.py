@@ -112,7 +112,7 @@ def test_a_named_network_is_exported_from_the_shell(tmp_path, capsys):
         ),
         (["resnet_rs_50", "--weights", "a", "--resolution", "1"], "resolution 1 is too small"),
         (["resnet_rs_50", "--weights", "a", "--resolution", "5000"], "5000 is too large"),
-        ([".", "--weights", "a"], ". is a run and has weights of its own"),
+        ([".", "--weights", "a"], ". is a run and has its own weights"),
     ],
 )
 def test_bad_input_is_one_line(words, message, tmp_path, capsys):
