@@ -37,6 +37,7 @@ class Forked:
             sys.stderr = open(2, "w", encoding=encoding, closefd=False)  # noqa: SIM115
             # a shell's background ignores SIGINT; a command is tried as in the foreground
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
             for number in ignored:
                 signal.signal(number, signal.SIG_IGN)
             profile.main = lambda options: work() or 0
