@@ -192,7 +192,7 @@ def test_smoke_trains_two_rows_of_table_6(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     cells = code_cells(tmp_path / "out.ipynb")
     shown = next(c for c in cells if "in_blocks.frame(" in c.source)
-    assert "paper" not in shown.outputs[1]["data"]["text/plain"]
+    assert "paper" not in shown.outputs[-1]["data"]["text/plain"]
     answer = next(c for c in cells if "in_blocks.answer(" in c.source)
     assert "Not run yet" in answer.outputs[0]["data"]["text/markdown"]
     text = (tmp_path / "out.ipynb").read_text(encoding="utf-8")

@@ -285,7 +285,7 @@ def smaller(row, scale, **options):
 
 Classify.at_scale = staticmethod(smaller)
 together.gpus, together.PROGRAM = (lambda plan: 2), (__file__,)
-sys.exit(__main__.main(sys.argv[1:]))
+__main__.run()
 """
 
 
@@ -308,6 +308,6 @@ def test_a_command_that_sees_two_gpus_starts_torchrun(tmp_path):
     assert refused.stdout.count("rslib: ") == 1 and "Traceback" not in refused.stdout
     done = subprocess.run(words, **told, timeout=300)
     assert done.returncode == 0 and f"resumed at step {step}\n" in done.stdout
-    assert done.stdout.count("+ cosine") == 1  # the table, once
+    assert done.stdout.count("+ Cosine LR Decay") == 1  # the table, once
     result = json.loads((run_dir / "result.json").read_text())
     assert [session["world_size"] for session in result["sessions"]] == [2, 2]
