@@ -3,7 +3,6 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from rslib import commands
 from rslib.commands import (
@@ -78,13 +77,5 @@ def main(words: list[str] | None = None) -> int:
             return code
 
 
-def run() -> NoReturn:
-    """The command as a process, whose exit code no signal changes once it is known: torchrun sends
-    one to each process that is left when another has ended."""
-    code = main()
-    signals.ignore()
-    sys.exit(code)
-
-
 if __name__ == "__main__":
-    run()
+    sys.exit(main())

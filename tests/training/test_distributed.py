@@ -275,6 +275,7 @@ from dataclasses import replace
 from rslib import __main__
 from rslib.config import evolve
 from rslib.running import together
+from rslib.system import signals
 from rslib.tasks.classify import Classify
 
 at_scale = Classify.at_scale
@@ -285,7 +286,9 @@ def smaller(row, scale, **options):
 
 Classify.at_scale = staticmethod(smaller)
 together.gpus, together.PROGRAM = (lambda plan: 2), (__file__,)
-__main__.run()
+code = __main__.main(sys.argv[1:])
+signals.ignore()  # torchrun sends one to each process that is left when another has ended
+sys.exit(code)
 """
 
 
