@@ -48,9 +48,12 @@ test: .venv/.installed
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2 -m "not long"
 	$(if $(strip $(NOTEBOOKS)),$(NBVAL) $(NOTEBOOKS))
 
-# GPU tests are skipped above; here they run on the CPU, in the first step of `make gpu`.
+# GPU tests are skipped above; here they run on the CPU, in the first step of `make gpu`. What
+# compiles has a process of its own: processes that are forked from it later do not live.
 test-long: .venv/.installed
-	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2 -m long --ignore tests/gpu
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2 -m long --ignore tests/gpu \
+	  --ignore tests/training/test_compiling.py
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests/training/test_compiling.py -m long
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests/gpu -m long
 	rm -rf "$(RUNS)/miniature"
 	CUDA_VISIBLE_DEVICES= $(BIN)/python bench/gpu.py --device cpu --minutes 20 --out "$(RUNS)/miniature"
