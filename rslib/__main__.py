@@ -77,5 +77,12 @@ def main(words: list[str] | None = None) -> int:
             return code
 
 
+def run() -> None:
+    """The command itself; a signal that comes while it leaves does not change its exit code."""
+    code = main()
+    signals.ignore()
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,6 +1,6 @@
 """One measurement: training steps of one network, in a process that does nothing else.
 
-`rslib.costs.profile` starts it, so that a batch that does not fit leaves no trace:
+`rslib.costs.profile` forks it, so that a batch that does not fit leaves no trace. By hand:
 python -m rslib.costs.measure '{"model": "resnet_rs_50", …}' prints one JSON object.
 """
 
@@ -257,6 +257,13 @@ def as_command(words):
             output.complain(f"rslib: {found[0]}")
             return found[1]
     return 0
+
+
+def into(printed, said, words):
+    """The command in a forked process: its output and its errors go into two files."""
+    for file, number in ((printed, 1), (said, 2)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), number)
+    sys.exit(as_command(words))
 
 
 def main(asked):

@@ -5,21 +5,26 @@ process of its own.
 """
 
 import json
+import multiprocessing
 import re
 import signal
-import subprocess
-import sys
+import tempfile
+from functools import cache
+from pathlib import Path
 from statistics import quantiles
 
 from rslib import machine
 from rslib.config import InputError, suggest
-from rslib.costs import counts
+from rslib.costs import counts, measure
 from rslib.costs.measure import VARIANTS, memory_of
 from rslib.evidence import devices
 
 BEGIN = {"cuda": 128, "cpu": 4}  # images
 USUAL = {"cuda": ("fp32", "tf32", "bf16"), "cpu": ("fp32",)}
 SECONDS = 10.0  # of timed steps
+# Forks processes that have imported what a measurement needs, which takes seconds, and no more
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["rslib.costs.measure"])
 
 
 def on_paper(name, resolution):
@@ -111,7 +116,29 @@ def profile(
     for variant in chosen(variants, device):
         asked = {"model": name, "resolution": resolution, "device": device, "variant": variant}
         asked |= {"seconds": seconds, "threads": threads or machine.cores()}
-        yield largest_that_fits(asked, images or BEGIN[device])
+        yield largest_that_fits(asked, images or first_batch(asked))
+
+
+def first_batch(asked):
+    """The largest batch that is worth a try on a GPU: more would not hold its activations.
+
+    By the least that is kept for the way back: what convolutions and BN put out.
+    """
+    device, images = asked["device"], BEGIN[asked["device"]]
+    if device == "cpu":
+        return images
+    network = counts.count(asked["model"], asked["resolution"])
+    element = 2 if VARIANTS[asked["variant"]].bf16 else 4  # bytes
+    each, state = element * (network.activations + network.normalised), 16 * network.parameters
+    while images > 1 and state + images * each > total_memory(device):
+        images //= 2
+    return images
+
+
+@cache
+def total_memory(device):
+    """Bytes; in another process, as this one takes none of a GPU's memory for itself."""
+    return in_a_process({"device": device})["total"]
 
 
 def chosen(variants, device):
@@ -135,17 +162,25 @@ def largest_that_fits(asked, images):
 
 def in_a_process(asked):
     """What `measure` prints. Raises InputError where it fails, unless for want of memory."""
-    command = [sys.executable, "-m", "rslib.costs.measure", json.dumps(asked)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode == -signal.SIGKILL and asked["device"] == "cpu":
+    with tempfile.TemporaryDirectory() as folder:
+        printed, said = Path(folder, "printed"), Path(folder, "said")
+        child = SERVER.Process(target=measure.into, args=(printed, said, json.dumps(asked)))
+        child.start()
+        try:
+            child.join()
+        finally:  # told to stop, this process leaves no other behind
+            child.kill()
+            child.join()
+        code, last = child.exitcode, reason(said.read_text()) if said.exists() else ""
+        found = printed.read_text() if printed.exists() else ""
+    if code == -signal.SIGKILL and asked["device"] == "cpu":
         # so the kernel ends a process that takes the machine's last memory
         session = machine.session("cpu") | {"precision": asked["variant"]}
         free, total = memory_of("cpu")
         return {"fits": False, "environment": session, "free": free, "total": total}
-    if done.returncode:
-        said = (reason(done.stderr) or str(done.returncode)).removeprefix("rslib: ")
-        raise InputError(f"measuring failed: {said}")
-    return json.loads(done.stdout.splitlines()[-1])
+    if code:
+        raise InputError(f"measuring failed: {(last or str(code)).removeprefix('rslib: ')}")
+    return json.loads(found.splitlines()[-1])
 
 
 def reason(stderr):

@@ -10,6 +10,7 @@ from rslib.config import Data, InputError
 from rslib.data.augment import RandAugment, batched, eval_crop, random_flip, random_resized_crop
 from rslib.data.images import STORED, Images
 from rslib.data.randomness import generator
+from rslib.system import signals
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,11 @@ def train_batches(image_set, recipe, *, seed, start_step=0, share=ALL, workers=0
     there = device is not None and randaugment is not None
     view = TrainView(image_set.train, data, randaugment, later=there)
     loader = DataLoader(
-        view, batch_sampler=schedule, num_workers=workers, pin_memory=is_gpu(device)
+        view,
+        batch_sampler=schedule,
+        num_workers=workers,
+        pin_memory=is_gpu(device),
+        worker_init_fn=signals.ignore,
     )
     return AugmentedThere(loader, randaugment, device) if there else loader
 
@@ -204,4 +209,10 @@ def eval_batches(images, data, *, share=ALL, workers=0, device=None):
         images = images.take(share.part(len(images)))
     view = EvalView(images, data.resolution, stored=data.dataset in STORED)
     workers = 0 if images.in_memory else workers  # there is nothing to decode
-    return DataLoader(view, batch_size=250, num_workers=workers, pin_memory=is_gpu(device))
+    return DataLoader(
+        view,
+        batch_size=250,
+        num_workers=workers,
+        pin_memory=is_gpu(device),
+        worker_init_fn=signals.ignore,
+    )

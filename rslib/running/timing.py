@@ -41,9 +41,9 @@ def image_seconds(job, device):
     try:
         return _timed(job, device)
     except torch.OutOfMemoryError as error:
-        at, total = torch.device(device), torch.cuda.mem_get_info()[1]
-        classes = job.data.manifest["classes"]
-        said = memory.too_small(job.row.recipe, classes, total, bf16=has_bf16(at))
+        at, (free, total) = torch.device(device), torch.cuda.mem_get_info()
+        classes, usable = job.data.manifest["classes"], free + torch.cuda.memory_reserved()
+        said = memory.too_small(job.row.recipe, classes, usable, total, bf16=has_bf16(at))
         raise InputError(said) from error
 
 

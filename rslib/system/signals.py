@@ -33,8 +33,12 @@ def stop(*_: object) -> None:
     raise ToldToStop("told to stop; the same command goes on")
 
 
-def ignore() -> None:
-    """Signals change nothing until what is `handled` ends: it is being stopped already."""
+def ignore(*_: object) -> None:
+    """Signals change nothing until what is `handled` ends: it is being stopped already.
+
+    So, too, in a loader's process from its start on, of which this is the `worker_init_fn`: who
+    stops a job tells all its processes, and the one that trains needs images until it has saved.
+    """
     if threading.current_thread() is threading.main_thread():
         for number in NUMBERS:
             signal.signal(number, signal.SIG_IGN)

@@ -63,20 +63,26 @@ def in_words(recipe: Recipe, num_classes: int) -> str:
     )
 
 
-def too_small(recipe: Recipe, num_classes: int, total: int, *, bf16: bool = False) -> str:
-    """One line for a GPU of `total` bytes into which a micro-batch did not fit: which one may.
+def too_small(
+    recipe: Recipe, num_classes: int, usable: int, total: int = 0, *, bf16: bool = False
+) -> str:
+    """One line for a GPU into whose `usable` bytes a micro-batch did not fit: which one may.
 
-    Halved until the least memory is below the total, so that it is an upper bound.
+    Halved until the least memory is below them, so that it is an upper bound. total: bytes of the
+    GPU, where other processes may hold some.
     """
     optim = recipe.optim
     tried = optim.micro_batch or optim.batch_size
     state = STATE * parameters(recipe.model, recipe.data.frames, num_classes)
     image = least_bytes(recipe, num_classes, 1, bf16=bf16) - state
     fits = tried // 2
-    while fits and state + fits * image > total:
+    while fits and state + fits * image > usable:
         fits //= 2
     what = f"{tried} images of {recipe.model} at {recipe.data.resolution} px"
-    line = f"{what} do not fit into the GPU's {total / 2**30:.1f} GiB at once; take a larger GPU"
+    room = f"the GPU's {usable / 2**30:.1f} GiB"
+    if usable < 0.95 * total:  # a context alone takes some hundreds of MiB
+        room = f"the {usable / 2**30:.1f} GiB that others leave of the GPU's {total / 2**30:.1f}"
+    line = f"{what} do not fit into {room} at once; take a larger GPU"
     if not fits:
         return line
     return (

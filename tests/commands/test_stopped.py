@@ -36,6 +36,19 @@ def test_kills_in_mid_epoch_change_no_bit(epochs_run, tmp_path):
 
 
 @pytest.mark.long
+def test_loader_processes_are_told_too_and_do_not_end_the_run(tmp_path):
+    """As Slurm and systemd tell every process of a job."""
+    words = [*command(*SMOKE, "--rows", "epochs", "--runs-dir", tmp_path), "--executor", "inline"]
+    words += ["--workers", "2", "--epochs", "30"]
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "bufsize": 1}
+    with subprocess.Popen(words, **told, start_new_session=True) as process:
+        next(line for line in process.stdout if line[20:26].strip().isdigit())
+        os.killpg(process.pid, signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 75 and "stopped at step" in said and said.count("rslib: ") == 1
+
+
+@pytest.mark.long
 def test_a_told_or_orphaned_process_saves_and_leaves(epochs_run, tmp_path):
     found, _ = epochs_run
     options = ["--rows", "epochs", "--runs-dir", tmp_path]

@@ -65,6 +65,8 @@ def test_a_gpu_that_is_too_small_gets_the_micro_batch_that_may_fit():
     assert said.startswith("64 images of ResNet-26, width 0.25") and "at most 16 fit" in said
     assert "16 times accumulated for a batch of 256" in said
     assert memory.too_small(recipe, 10, state).endswith("take a larger GPU")
+    shared = memory.too_small(recipe, 10, 2**30, 2**34)
+    assert " do not fit into the 1.0 GiB that others leave of the GPU's 16.0 at once; " in shared
     half = memory.too_small(recipe, 10, state + 20 * image, bf16=True)
     assert "at most 32 fit" in half
 
@@ -74,7 +76,7 @@ def test_memory_that_runs_out_while_steps_are_timed_is_one_line(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(timing, "_timed", full)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (0, 2**30))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**30, 2**30))
     optim = Optim(batch_size=4096, micro_batch=128)
     recipe = Recipe(model=Model(depth=26, width=0.25), data=Data(resolution=160), optim=optim)
     job = SimpleNamespace(row=SimpleNamespace(recipe=recipe), data=SimpleNamespace())

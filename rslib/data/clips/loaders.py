@@ -16,6 +16,7 @@ from rslib.data.clips.sets import Clips, ClipSet, refuse_many
 from rslib.data.loaders import ALL, Schedule, Share, is_gpu
 from rslib.data.randomness import generator
 from rslib.data.unreadable import shown
+from rslib.system import signals
 
 ATTEMPTS = 20  # clips that are tried in one's place; with 1 % unreadable all fail in one of 10⁴⁰
 
@@ -158,6 +159,7 @@ def train_batches(
         num_workers=workers,
         collate_fn=collate,
         pin_memory=is_gpu(device),
+        worker_init_fn=signals.ignore,
     )
     return Batches(loader, count, "train", report)
 
@@ -185,6 +187,11 @@ def eval_batches(
         clips = clips.take(share.part(count))
     view = EvalView(clips, show, order)
     loader = DataLoader(
-        view, batch_size, num_workers=workers, collate_fn=collate, pin_memory=is_gpu(device)
+        view,
+        batch_size,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=is_gpu(device),
+        worker_init_fn=signals.ignore,
     )
     return Batches(loader, count, part, report)
