@@ -49,7 +49,7 @@ test: .venv/.installed
 	$(if $(strip $(NOTEBOOKS)),$(NBVAL) $(NOTEBOOKS))
 
 # GPU tests are skipped above; here they run on the CPU, in the first step of `make gpu`. What
-# compiles has a process of its own: processes that are forked from it later do not live.
+# compiles has a process of its own: autograd in it gets threads, and cannot be forked any more.
 test-long: .venv/.installed
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests -n 2 -m long --ignore tests/gpu \
 	  --ignore tests/training/test_compiling.py

@@ -194,7 +194,7 @@ display(
 # ```
 #
 # - Times are for two CPU cores. The second needs `python -m rslib profile table7` as well. To resume, run the same command again. The last one has our resolutions,
-#   and no GPU has run it yet.
+#   and has not been run yet.
 # - `python -m rslib record profile` records what was measured, `make render` shows it.
 # - `-p rows b0-compound,b0-slow` trains some rows, `-p data_dir /path/to/images` takes other images.
 #

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -85,8 +86,11 @@ def cpu_name() -> str:
 
 
 def driver() -> str | None:
+    """NVIDIA's, by its number, such as 580.159.04; None where there is none."""
     about = Path("/proc/driver/nvidia/version")
-    return about.read_text(encoding="utf-8").splitlines()[0] if about.exists() else None
+    told = about.read_text(encoding="utf-8").splitlines()[0] if about.exists() else ""
+    number = re.search(r"\b\d+\.\d+(\.\d+)?\b", told)
+    return number[0] if number else told or None
 
 
 def now() -> str:

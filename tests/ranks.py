@@ -1,4 +1,8 @@
-"""Several processes that train one run, as torchrun starts them; forked, as torch is imported."""
+"""Several processes that train one run, as torchrun starts them; forked, as torch is imported.
+
+Not from a process that went backward through compiled code: autograd then has threads, which no
+fork has, and refuses to go backward there. So tests of compiling have a process of their own.
+"""
 
 import os
 import pickle
@@ -47,6 +51,11 @@ class Ranks:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+
+    def alive(self):
+        """Do all of them still work? Who has ended stays to be asked for."""
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return not any(os.waitid(os.P_PID, pid, flags) for pid in self.pids)
 
     def ended(self):
         """[(exit code, what work returned or None)] by rank, when all have ended."""

@@ -18,6 +18,7 @@ from rslib.config import InputError, suggest
 from rslib.costs import counts, measure
 from rslib.costs.measure import VARIANTS, memory_of
 from rslib.evidence import devices
+from rslib.training import memory
 
 BEGIN = {"cuda": 128, "cpu": 4}  # images
 USUAL = {"cuda": ("fp32", "tf32", "bf16"), "cpu": ("fp32",)}
@@ -120,16 +121,13 @@ def profile(
 
 
 def first_batch(asked):
-    """The largest batch that is worth a try on a GPU: more would not hold its activations.
-
-    By the least that is kept for the way back: what convolutions and BN put out.
-    """
+    """The largest batch that is worth a try on a GPU: of more not even the counted least fits."""
     device, images = asked["device"], BEGIN[asked["device"]]
     if device == "cpu":
         return images
-    network = counts.count(asked["model"], asked["resolution"])
-    element = 2 if VARIANTS[asked["variant"]].bf16 else 4  # bytes
-    each, state = element * (network.activations + network.normalised), 16 * network.parameters
+    each = memory.saved_by(asked["model"], asked["resolution"])
+    each //= 2 if VARIANTS[asked["variant"]].bf16 else 1
+    state = memory.STATE * counts.count(asked["model"], asked["resolution"]).parameters
     while images > 1 and state + images * each > total_memory(device):
         images //= 2
     return images
@@ -198,7 +196,7 @@ def line(measurement):
         return f"{what}: does not fit into {gib:.1f} GiB, which were free of {total:.1f}"
     middle, low, high = devices.latency(measurement)
     each = devices.image_bytes(measurement)
-    memory = f"; {each / 2**20:,.0f} MiB an image" if each else ""
+    more = f"; {each / 2**20:,.0f} MiB an image" if each else ""
     single = measurement["step_seconds"]
     slow = (
         f", one step in twenty above {quantiles(single, n=20)[-1]:.3g} s"
@@ -206,7 +204,7 @@ def line(measurement):
         else ""
     )
     share, load = 100 * of_roof(measurement), measurement["machine"]["before"]["load"]
-    peak = f"peak {measurement['memory']['full'] / 2**30:.2f} GiB{memory}"
+    peak = f"peak {measurement['memory']['full'] / 2**30:.2f} GiB{more}"
     return (
         f"{what}: {middle:.3g} s for 128 images ({low:.3g} to {high:.3g}){slow}, "
         f"{devices.BATCH / middle:.3g} images/s; {peak}; {least_in_words(share)}; "

@@ -7,8 +7,11 @@ import sys
 import pytest
 import torch
 
+from rslib import paths
 from rslib.config import InputError
 from rslib.costs import measure, profile
+from rslib.evidence import devices
+from rslib.training import memory
 
 
 @pytest.mark.long
@@ -94,3 +97,20 @@ def test_a_gpu_is_timed_for_ten_steps_at_least(once, monkeypatch):
     blocks, single = measure.timed(None, torch.device("cuda"), seconds=0.1)
     assert len(single) >= 5 and sum(timed[3:]) >= measure.LEAST
     assert len(blocks) >= 5 and (blocks is single) == (once > 0.25)
+
+
+@pytest.mark.parametrize("name", ["resnet_rs_101", "efficientnet_b4"])
+def test_on_a_gpu_an_image_takes_the_memory_that_is_counted(name):
+    """Of the recorded measurements in bfloat16, whose numbers have half the counted bytes."""
+    recorded = devices.read(paths.RESULTS / "profile" / "nvidia-h100-80gb-hbm3.json")
+    (one,) = [one for one in recorded if one["model"] == name and one["variant"] == "bf16"]
+    counted = memory.saved_by(name, one["resolution"]) / 2
+    assert devices.image_bytes(one) == pytest.approx(counted, rel=0.03)
+
+
+def test_a_gpu_is_not_asked_for_what_cannot_fit(monkeypatch):
+    monkeypatch.setattr(profile, "total_memory", lambda device: 80 * 2**30)
+    asked = {"model": "efficientnet_b6", "resolution": 528, "device": "cuda", "variant": "bf16"}
+    assert profile.first_batch(asked) == 64  # which fitted, and 128 did not
+    assert profile.first_batch(asked | {"variant": "fp32"}) == 32
+    assert profile.first_batch(asked | {"device": "cpu"}) == 4

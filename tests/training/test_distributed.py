@@ -211,13 +211,14 @@ def shared(monkeypatch):
 def begun(runs_dir):
     """The command in two processes, which have trained an epoch."""
     ranks = Ranks(2, lambda rank: __main__.main([*COMMAND, "--runs-dir", str(runs_dir)]))
-    wait_for_an_epoch(runs_dir)
+    wait_for_an_epoch(runs_dir, ranks.alive)
     return ranks
 
 
-def wait_for_an_epoch(runs_dir):
+def wait_for_an_epoch(runs_dir, alive):
     deadline = time.monotonic() + 300
     while not [*runs_dir.glob("table1/*/attempt-1/history.jsonl")]:
+        assert alive(), "it ended before"
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -270,12 +271,10 @@ def test_what_two_processes_cannot_share_is_refused_by_one_of_them(tmp_path, cap
 
 
 SCRIPT = """
-import sys
 from dataclasses import replace
 from rslib import __main__
 from rslib.config import evolve
 from rslib.running import together
-from rslib.system import signals
 from rslib.tasks.classify import Classify
 
 at_scale = Classify.at_scale
@@ -286,9 +285,7 @@ def smaller(row, scale, **options):
 
 Classify.at_scale = staticmethod(smaller)
 together.gpus, together.PROGRAM = (lambda plan: 2), (__file__,)
-code = __main__.main(sys.argv[1:])
-signals.ignore()  # torchrun sends one to each process that is left when another has ended
-sys.exit(code)
+__main__.run()
 """
 
 
@@ -299,7 +296,7 @@ def test_a_command_that_sees_two_gpus_starts_torchrun(tmp_path):
     words = [sys.executable, str(tmp_path / "script.py"), *COMMAND, "--runs-dir", str(tmp_path)]
     told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(words, **told) as process:
-        wait_for_an_epoch(tmp_path)
+        wait_for_an_epoch(tmp_path, lambda: process.poll() is None)
         process.terminate()
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 75 and "torchrun trains each run on 2 of 2 GPUs" in said
