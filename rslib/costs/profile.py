@@ -169,8 +169,11 @@ def in_a_process(asked):
         finally:  # told to stop, this process leaves no other behind
             child.kill()
             child.join()
-        code, last = child.exitcode, reason(said.read_text()) if said.exists() else ""
-        found = printed.read_text() if printed.exists() else ""
+        code, last = (
+            child.exitcode,
+            reason(said.read_text(encoding="utf-8", errors="replace")) if said.exists() else "",
+        )
+        found = printed.read_text(encoding="utf-8") if printed.exists() else ""
     if code == -signal.SIGKILL and asked["device"] == "cpu":
         # so the kernel ends a process that takes the machine's last memory
         session = machine.session("cpu") | {"precision": asked["variant"]}
