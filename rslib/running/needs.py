@@ -14,7 +14,7 @@ from rslib.running.estimate import Run
 from rslib.running.timing import passes
 
 PUBLISHED = {"imagenet": IMAGENET_COUNTS, "kinetics-400": KINETICS_COUNTS}
-CLASSES = {"imagenet": 1000, "kinetics-400": 400}
+CLASSES = {"imagenet": 1000, "kinetics-400": 400, "clips": 8}
 
 
 def at_paper_scale(
@@ -28,17 +28,26 @@ def at_paper_scale(
     wanted: ids of rows; none means the printed ones. epochs: of the long schedule. Raises
     InputError for a row that does not exist.
     """
-    study = study.at("paper")
+    found = recipes(study, "paper", wanted, epochs)
+    return [(recipe, run_of(recipe)) for recipe in found for _ in range(seeds)]
+
+
+def recipes(
+    study: Study, scale: str, wanted: Iterable[str] = (), epochs: int | None = None
+) -> list[Recipe]:
+    """Of each run of a study at a scale whose data set is known: once where rows share it."""
+    study = study.at(scale)
     found = {}
     for row in study.select(wanted):
         task = tasks.of(row.recipe)
-        options = {"epochs": epochs, "dataset": row.recipe.data.dataset, "available": 0}
-        found[study.run_as(row)] = task.at_scale(row, "paper", **options, block=None).recipe
-    return [(recipe, run_of(recipe)) for recipe in found.values() for _ in range(seeds)]
+        dataset = task.choose_dataset(scale, "", "") if scale != "paper" else ""
+        options = {"epochs": epochs, "dataset": dataset or row.recipe.data.dataset, "available": 0}
+        found[study.run_as(row)] = task.at_scale(row, scale, **options, block=None).recipe
+    return list(found.values())
 
 
 def run_of(recipe: Recipe) -> Run:
-    """Of a recipe that trains on a data set as published, all of it but minival."""
+    """Of a recipe that names how many examples it takes, or takes a published set as it is."""
     data = recipe.data
     shape = Data(resolution=data.resolution, frames=data.frames)
     flops, parameters = _counted(recipe.model, shape, CLASSES[data.dataset])
@@ -49,9 +58,12 @@ def run_of(recipe: Recipe) -> Run:
 
 
 def counts(recipe: Recipe) -> dict[str, int]:
-    """How many examples of the published data set are in "train", "minival" and "test"."""
-    held_out = recipe.data.minival_images
-    train, test = PUBLISHED[recipe.data.dataset]
+    """How many examples are in "train", "minival" and "test"; of a set as published, all."""
+    data = recipe.data
+    held_out = data.minival_images
+    if data.train_images:
+        return {"train": data.train_images, "minival": held_out, "test": data.test_images}
+    train, test = PUBLISHED[data.dataset]
     return {"train": train - held_out, "minival": held_out, "test": test}
 
 
