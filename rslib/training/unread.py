@@ -22,7 +22,7 @@ def counts(replaced: Iterable[int], evaluations: Mapping[str, Any]) -> dict[str,
     replaced: of `positions`. evaluations: {split: batches}, whose shares are disjoint. Every
     process calls it.
     """
-    found = {}
+    found: dict[str, Any] = {}
     if count := len(list(replaced)):
         found["replaced"] = count
     here = {name: len(getattr(batches, "unreadable", ())) for name, batches in evaluations.items()}
