@@ -18,8 +18,10 @@ def cpu_seconds():
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def interleaved(sides, rounds, warmup=0):
+def interleaved(sides, rounds, warmup=0, before=None):
     """{name: {"cpu" | "wall": seconds of each round}}; sides are {name: a call to time}.
+
+    before: {name: what is called before that side's call, and not timed}.
 
     Every round times each side once, so that what else the machine does meets all. Every second
     round turns the order round, because what comes second finds the caches as the first left them.
@@ -27,6 +29,8 @@ def interleaved(sides, rounds, warmup=0):
     seconds = {name: {"cpu": [], "wall": []} for name in sides}
     for number in range(-warmup, rounds):
         for name in list(sides)[:: 1 if number % 2 else -1]:
+            if before and name in before:
+                before[name]()
             cpu, wall = cpu_seconds(), time.perf_counter()
             sides[name]()
             if number >= 0:

@@ -12,6 +12,8 @@ from typing import Any
 # Raised when a fix changes what a recipe computes, so that no stale number is ever reused.
 NUMERICS_VERSION = 1
 IMAGENET_COUNTS = (1_281_167, 50_000)  # training and validation images, as published
+# Kay et al. (2017): 306,245 clips, of them 50 a class for validation and 100 for testing
+KINETICS_COUNTS = (246_245, 20_000)  # training and validation clips of Kinetics-400
 
 
 class InputError(ValueError):

@@ -119,10 +119,14 @@ def estimated(name: str, params: Params) -> int:
         "points": explorer.points(counts.count),
         "devices": explorer.on_devices(recorded, prices.read()),
     }
-    asked = [run for _, run in asked]
+    recipe, asked = asked[0][0], [run for _, run in asked]
     known = estimate.on_devices(asked, explored, estimate.gpus(recorded))
     print("\n".join(estimate.in_words(name, asked, known)))
-    print(memory.in_words(largest, 1000))
+    print(needs.data_in_words(recipe))
+    print(memory.in_words(largest, needs.CLASSES[recipe.data.dataset]))
+    if not known:  # whatever this machine has
+        estimate.refuse_limit(params.max_hours)
+        return commands.DONE
     device = machine.choose_device(params.device)
     gpus = together.used(params, device, [run.micro_batches for run in asked])
     here = machine.device_name(device)

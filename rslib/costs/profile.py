@@ -169,11 +169,7 @@ def in_a_process(asked):
         finally:  # told to stop, this process leaves no other behind
             child.kill()
             child.join()
-        code, last = (
-            child.exitcode,
-            reason(said.read_text(encoding="utf-8", errors="replace")) if said.exists() else "",
-        )
-        found = printed.read_text(encoding="utf-8") if printed.exists() else ""
+        code, last, found = child.exitcode, reason(content(said)), content(printed)
     if code == -signal.SIGKILL and asked["device"] == "cpu":
         # so the kernel ends a process that takes the machine's last memory
         session = machine.session("cpu") | {"precision": asked["variant"]}
@@ -182,6 +178,11 @@ def in_a_process(asked):
     if code:
         raise InputError(f"measuring failed: {(last or str(code)).removeprefix('rslib: ')}")
     return json.loads(found.splitlines()[-1])
+
+
+def content(file):
+    """Text; none of a file that was never written, as by a process that was killed at once."""
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
 
 
 def reason(stderr):

@@ -13,6 +13,7 @@ LINKS = {"10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9, "400 Gbit/s": 50e9}  # bytes
 RINGS = (8, 64, 512)  # GPUs
 PREDICTED = ("resnet_rs_50@160", "resnet_rs_350@256")
 PAPERS_GPU = "V100 (paper)"
+UNKNOWN = "unknown until a GPU has run a network of this family"
 FORMULA = (
     "hours, at least: images × seconds an image ÷ GPUs, summed over the runs, and no less than the "
     "longest run on the GPUs that can share its batch. Images: epochs × training images × 1.1, for "
@@ -65,11 +66,30 @@ def in_words(
         each = (f"{rounded(h)} on {n}" for n, h in zip(GPUS, hours, strict=True))
         money = prices.in_words(price, [n * h for n, h in zip(GPUS, hours, strict=True)])
         lines.append(f"{device}, GPUs: {', '.join(each)} hours; {money}")
-    if not known:
-        lines.append("no GPU has run a network of this family, so no hours are known")
-    lines.append(FORMULA)
+    lines += [FORMULA] if known else without_hours(runs)
     gigabytes = disk(runs) / 1e9
     return [*lines, f"disk: {gigabytes:,.1f} GB of checkpoints ({DISK} bytes a parameter)"]
+
+
+def without_hours(runs: Sequence[Run]) -> list[str]:
+    """What is known of runs while no GPU has run a network of their family: FLOPs."""
+    work = [(run, run.training_flops) for run in runs]
+    each = ", ".join(f"{on_gpus(work, n):.2g} on {n}" for n in GPUS).replace("e+", "e")
+    return [
+        f"FLOPs of each GPU, evaluation included: {each} (counted, two for each multiply-add)",
+        f"hours: {UNKNOWN}. They are these FLOPs ÷ (3600 × those that a GPU does in a second)",
+        "on a GPU that has the data, --max-hours N in place of --estimate times a few steps and "
+        "refuses to train longer",
+    ]
+
+
+def refuse_limit(max_hours: float | None) -> None:
+    """Raise InputError where a limit is set and no hours are known on any GPU."""
+    if max_hours is not None:
+        raise InputError(
+            f"hours are {UNKNOWN}: leave out --max-hours; or leave out "
+            "--estimate on a GPU that has the data"
+        )
 
 
 def here(

@@ -12,6 +12,7 @@ import pandas as pd
 from rslib import config
 from rslib.evidence import verdicts
 from rslib.evidence.results import unfit
+from rslib.report import unread
 
 pd.set_option("display.max_colwidth", None)  # a contrast of rows is shown whole
 NOT_RUN = "not yet run"
@@ -45,10 +46,12 @@ def headline(study, results):
         f"training and {tested:,} test {kind(results)} of {images(results)}{aside(results[0])}, "
         f"{p['long_epochs']} epochs"
     )
+    lost = unread.sentence(results, kind(results))
     reason = no_evidence(results)
     if reason:
-        return f"{line}. No result: {reason}; {guessing(data)}."
-    return f"{line}. {regime(study, results)} {machines(results)}".rstrip()
+        return f"{line}. No result: {reason}; {guessing(data)}. {lost}".rstrip()
+    told = (regime(study, results), machines(results), lost)
+    return " ".join([f"{line}.", *filter(None, told)])
 
 
 def guessing(data):

@@ -27,6 +27,11 @@ class Run:
     parameters: int
     micro_batches: int
 
+    @property
+    def training_flops(self) -> float:
+        """Of the whole run, evaluation included: a training pass is three forward passes."""
+        return 3 * self.flops * self.images
+
     def together(self, gpus: int) -> int:
         """How many of so many GPUs can train it together."""
         fit = range(1, min(gpus, self.micro_batches) + 1)

@@ -42,6 +42,8 @@ def describe(job, outcome, attempt, sessions):
         timing = {"seconds": round(outcome.seconds, 1), "restarts": outcome.restarts}
         result |= {"metrics": outcome.metrics, "history": outcome.history, "timing": timing}
         result["weights_sha256"] = outcome.weights_sha256
+        if outcome.unreadable:  # older results have no such field, nor have those that lost nothing
+            result["unreadable"] = outcome.unreadable
     return result
 
 

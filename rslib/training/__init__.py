@@ -4,7 +4,7 @@
 through a network), `distributed` (one run in several processes), `optim` (learning rates, SGD,
 RMSProp), `ema`, `checkpoint`, `history` (a line an epoch, live), `tracking` (the same elsewhere),
 `metrics`, `clock` (the printed line, when to save), `compiling` (the compiled step), `memory` (of a
-step, at least).
+step, at least), `unread` (files that could not be read, counted).
 
 May import models, data, for the addresses of random numbers, and the ground. Only these files
 import Ignite.

@@ -7,7 +7,7 @@ anywhere continues to exactly the same weights, whatever the number of loader wo
 import logging
 import math
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ignite.engine import Engine, Events
 from rslib import models
 from rslib.config import Recipe
 from rslib.data.randomness import seed_of
-from rslib.training import checkpoint, compiling, distributed, optim, tracking
+from rslib.training import checkpoint, compiling, distributed, optim, tracking, unread
 from rslib.training.clock import Clock
 from rslib.training.ema import Ema
 from rslib.training.forward import on, plain_loss, run_metrics
@@ -46,6 +46,7 @@ class Outcome:
     seconds: float  # of all processes; of earlier ones up to their last checkpoint
     restarts: int
     weights_sha256: str  # of the raw and the averaged network
+    unreadable: dict = field(default_factory=dict)  # as `unread.counts`
 
 
 def fit(
@@ -82,7 +83,7 @@ def fit(
     except Diverged as error:
         error.sessions = run.progress.sessions  # for the record of a run that has no outcome
         raise
-    return Outcome(
+    outcome = Outcome(
         # minival and train are known from the last epoch, unless this process trained no step
         metrics={split: run.scores.get(split) or run.evaluate(split) for split in run.evaluations},
         history=run.progress.history,
@@ -91,6 +92,8 @@ def fit(
         restarts=run.progress.restarts,
         weights_sha256=checkpoint.weights_sha256(run.model, run.ema.module),
     )
+    # after all evaluations, which open their files only then
+    return replace(outcome, unreadable=unread.counts(run.replaced, run.evaluations))
 
 
 @dataclass
@@ -103,6 +106,7 @@ class Progress:
     seconds: float = 0.0  # of earlier processes
     restarts: int = 0
     compiled: bool | None = False  # None: not yet measured
+    replaced: list = field(default_factory=list)  # positions of unreadable training examples
 
 
 class Run:
@@ -285,11 +289,17 @@ class Run:
         networks = {"raw": self.model, "ema": self.ema.module}
         return run_metrics(self.task, networks, self.evaluations[split], self.device)
 
+    @property
+    def replaced(self) -> list[int]:
+        """Positions of the training examples that were replaced so far, in any process."""
+        return unread.positions(self.batches, self.progress.replaced)
+
     def save(self, step: int) -> None:
         self.refuse_non_finite(step)  # the newest checkpoint is always a good one
         progress = asdict(self.progress)  # a copy: the run itself goes on with its own seconds
         progress["seconds"] += self.clock.seconds  # of this process so far
         progress["loss_sum"] = distributed.mean(self.loss_sum).item()
+        progress["replaced"] = self.replaced
         if not self.leads:
             return
         with self.clock.saving():

@@ -69,11 +69,13 @@ def least_bytes(recipe: Recipe, num_classes: int, images: int, *, bf16: bool = F
 def in_words(recipe: Recipe, num_classes: int) -> str:
     """What a GPU needs at least for the recipe's micro-batch."""
     images = recipe.optim.micro_batch or recipe.optim.batch_size
+    shown = f"clips of {recipe.data.frames} frames" if recipe.data.frames else "images"
     fp32, bf16 = (least_bytes(recipe, num_classes, images, bf16=half) for half in (False, True))
     return (
         f"memory: at least {fp32 / 2**30:,.0f} GiB in float32 or {bf16 / 2**30:,.0f} GiB in "
-        f"bfloat16 for {images} images of {recipe.model} at {recipe.data.resolution} px at once "
-        f"(counted: {STATE} bytes a parameter, and what autograd keeps of each image)"
+        f"bfloat16 for {images} {shown} of {recipe.model} at {recipe.data.resolution} px at once "
+        f"(counted: {STATE} bytes a parameter, and what autograd keeps of each "
+        f"{'clip' if recipe.data.frames else 'image'})"
     )
 
 

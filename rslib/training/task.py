@@ -18,7 +18,10 @@ Loss = Callable[[Batch], torch.Tensor]  # to a scalar, float32
 
 
 class Batches(Protocol):
-    """Micro-batches in the order of training: a DataLoader, or what wraps one."""
+    """Micro-batches in the order of training: a DataLoader, or what wraps one.
+
+    It may have `unreadable`, which `rslib.training.unread` counts.
+    """
 
     @property
     def batch_sampler(self) -> Any: ...  # with steps_per_epoch, as `rslib.data.loaders.Schedule`

@@ -52,8 +52,30 @@ def test_rows_that_share_a_run_are_trained_once_and_pass_over_imagenet():
     assert run.parameters == 64_673_832 and run.micro_batches == 32
     both = needs.at_paper_scale(TRAINED["table1"], ["epochs", "ema"])
     assert len(both) == 1 and both[0][0].optim.epochs == 350
-    with pytest.raises(InputError, match="clips are counted on disk"):
-        needs.at_paper_scale(TRAINED["table6"])
+
+
+def test_a_run_on_clips_is_counted_by_hand():
+    """200 epochs of 246,245 clips; two networks evaluate 40,000 videos by 30 larger views."""
+    ((recipe, run),) = needs.at_paper_scale(TRAINED["table6"], ["baseline"])
+    passes = 1.1 * 200 * 246_245 + 2 * 40_000 / 3 * 30 * (256 / 224) ** 2
+    assert run.images == pytest.approx(passes)
+    assert run.parameters == 31_672_128 + 2049 * 400 and run.micro_batches == 64
+    assert run.training_flops == 3 * run.flops * run.images
+    # 16 frames of a ResNet-50 take 131e9, and kernels over time the rest
+    assert 150e9 < run.flops < 250e9
+    assert "246,245 training clips, 20,000 test clips" in needs.data_in_words(recipe)
+    assert memory.in_words(recipe, 400).count("16 clips of 32 frames of 3D ResNet-50") == 1
+
+
+def test_without_a_measured_network_of_the_family_flops_are_told_and_no_limit_is_judged():
+    run = Run("resnet3d", images=1e9, flops=10**11, parameters=10**6, micro_batches=8)
+    told = "\n".join(shown.in_words("table6", [run], []))
+    assert "included: 3e20 on 1, 3.8e19 on 8, 3.8e19 on 64 (" in told  # 8 share its batch
+    assert "hours: unknown until a GPU has run" in told and "disk: 0.0 GB" in told
+    assert "seconds an image" not in told
+    shown.refuse_limit(None)
+    with pytest.raises(InputError, match="leave out --max-hours"):
+        shown.refuse_limit(5.0)
 
 
 def test_a_gpu_that_is_too_small_gets_the_micro_batch_that_may_fit():
@@ -187,3 +209,8 @@ def test_an_estimate_at_paper_scale_needs_no_data(monkeypatch, capsys):
     told = capsys.readouterr().out
     assert told.startswith("table1 at paper scale: 1 runs; nothing is trained\nV100 (paper), fp32")
     assert "hours; no price" in told and "memory: at least" in told
+    assert main(["run", "table6", "--scale", "paper", "--estimate", "--rows", "baseline"]) == 0
+    told = capsys.readouterr().out
+    for words in ("3e19 on 1", "246,245 training clips", "hours: unknown", "memory: at least 21"):
+        assert words in told
+    assert "profile table7" not in told  # which measures no network for clips
