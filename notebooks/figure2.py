@@ -43,7 +43,7 @@ from IPython.display import Code, Markdown, display
 
 from rslib.evidence import power_law as fits
 from rslib.recipes.grid import FIGURE_2
-from rslib.report import collect, power_law, tables
+from rslib.report import collect, power_law, protocols, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -59,7 +59,7 @@ Markdown(power_law.answer(FIGURE_2, groups, CAVEAT))
 # ## What was measured
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "Error over FLOPs, both on logarithmic axes. A mark is one network: its colour is the width, its shape the resolution. The fitted line and the best hinge appear when all networks are trained.", "name": "figure-power-law"}, "image": {"alt": "Error over FLOPs on logarithmic axes, one mark for each of the 27 networks, coloured by width and shaped by resolution, with the fitted line and the best hinge where all are trained."}}
-judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
+judged = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
 _ = power_law.figure(FIGURE_2, judged)
 
 # %% tags=["remove-input"]
@@ -67,7 +67,7 @@ Markdown(tables.provenance(FIGURE_2, judged))
 
 # %% tags=["remove-input"]
 for results in groups:
-    display(Markdown(tables.headline(FIGURE_2, results)))
+    display(Markdown(protocols.headline(FIGURE_2, results)))
     display(power_law.frame(FIGURE_2, results))
 
 # %% [markdown]

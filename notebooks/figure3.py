@@ -45,7 +45,7 @@ from rslib.costs import count_recipe
 from rslib.recipes import scaling
 from rslib.recipes.scales import at_scale
 from rslib.recipes.scaling import FIGURE_3
-from rslib.report import claims, collect, forest, in_blocks, tables
+from rslib.report import claims, collect, forest, in_blocks, protocols, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -65,14 +65,14 @@ SERIES = {
     name: {epochs: f"{id}-{epochs}" for epochs in scaling.EPOCHS}
     for name, id in (("base", "base"), ("deeper", "deep"), ("wider", "wide"))
 }
-judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
+judged = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
 _ = in_blocks.lines(FIGURE_3, judged, SERIES, xlabel="epochs", log=True)
 
 # %% tags=["remove-input"]
 Markdown(tables.provenance(FIGURE_3, judged))
 
 # %% tags=["remove-input"]
-Markdown("\n\n".join(tables.headline(FIGURE_3, results) for results in groups))
+Markdown("\n\n".join(protocols.headline(FIGURE_3, results) for results in groups))
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "Top-1 of the networks of Figure 3 in per cent, with the standard deviation over blocks, and the mean on training images.", "caption_before": true, "classes": "table"}}
 for results in groups:

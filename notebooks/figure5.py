@@ -46,7 +46,7 @@ from rslib.evidence import devices
 from rslib.recipes import efficientnet_rs
 from rslib.recipes.efficientnet_rs import FIGURE_5
 from rslib.recipes.scales import at_scale
-from rslib.report import claims, collect, pareto_plot, rescaled, speed, tables
+from rslib.report import claims, collect, pareto_plot, protocols, rescaled, speed
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -128,7 +128,7 @@ rescaled.resolutions(counted)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The runs", "code_prompt_hide": "The runs"}
 for results in groups:
-    display(Markdown(tables.headline(FIGURE_5, results)))
+    display(Markdown(protocols.headline(FIGURE_5, results)))
     display(rescaled.trained(results, asked.rows))
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "How they were trained", "code_prompt_hide": "How they were trained"}
@@ -172,8 +172,8 @@ display(
 
 # %% tags=["remove-input", "hide-output", "words"] mystnb={"code_prompt_show": "The claims in numbers", "code_prompt_hide": "The claims in numbers"}
 for results in groups:
-    if not tables.no_evidence(results):
-        display(Markdown(f"**{tables.short(results)}**"))
+    if not protocols.no_evidence(results):
+        display(Markdown(f"**{protocols.short(results)}**"))
         display(claims.frame(FIGURE_5, results))
 display(
     Markdown(

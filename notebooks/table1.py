@@ -55,7 +55,7 @@ from rslib.models.resnet import (
 )
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.blocks import TABLE_1_BLOCKS
-from rslib.report import claims, collect, forest, in_blocks, plot, sheets, tables
+from rslib.report import claims, collect, forest, in_blocks, plot, protocols, sheets, tables
 from rslib.running import params
 from rslib.training import ema, optim
 
@@ -64,7 +64,7 @@ recipes = {row.id: row.recipe for row in TABLE_1.rows}
 
 # %% tags=["remove-input", "scroll-output"]
 groups = collect.collect(TABLE_1, asked)
-evidence = [group for group in groups if not tables.no_evidence(group)]
+evidence = [group for group in groups if not protocols.no_evidence(group)]
 
 # %% tags=["remove-input"]
 in_blocks_runs = collect.recorded(TABLE_1_BLOCKS)
@@ -98,7 +98,7 @@ for results in in_blocks_runs:
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Details: each corner, and what was measured without a claim", "code_prompt_hide": "Details: each corner, and what was measured without a claim"}
 for results in in_blocks_runs:
-    display(Markdown(tables.headline(TABLE_1_BLOCKS, results)))
+    display(Markdown(protocols.headline(TABLE_1_BLOCKS, results)))
     display(in_blocks.frame(TABLE_1_BLOCKS, results))
     display(Markdown(in_blocks.lacking(TABLE_1_BLOCKS, results)))
     display(Markdown(in_blocks.described(TABLE_1_BLOCKS, results)))
@@ -285,7 +285,7 @@ tables.paper_frame(TABLE_1)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Every row: raw and averaged weights, accuracy on training images, p", "code_prompt_hide": "Every row: raw and averaged weights, accuracy on training images, p"}
 for results in groups:
-    display(Markdown(tables.headline(TABLE_1, results)))
+    display(Markdown(protocols.headline(TABLE_1, results)))
     display(tables.frame(TABLE_1, results, asked.rows))
 display(
     Markdown(
@@ -303,7 +303,7 @@ _ = plot.ladder(TABLE_1, groups)
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "What the laptop scale changes in a recipe", "code_prompt_hide": "What the laptop scale changes in a recipe"}
 for results in groups:
-    display(Markdown(f"**{tables.short(results)}**"))
+    display(Markdown(f"**{protocols.short(results)}**"))
     display(tables.recipe(TABLE_1, TABLE_1.row("weight-decay"), results))
 display(
     Markdown(
@@ -340,7 +340,7 @@ claims.sums(TABLE_1)
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The claims in numbers: verdict, effect, intervals, p", "code_prompt_hide": "The claims in numbers: verdict, effect, intervals, p"}
 for results in evidence:
     scatter = claims.scatter(TABLE_1, results)
-    display(Markdown(f"**{tables.short(results)}**. {scatter}"))
+    display(Markdown(f"**{protocols.short(results)}**. {scatter}"))
     display(claims.frame(TABLE_1, results))
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "Looked at afterwards, so without a verdict", "code_prompt_hide": "Looked at afterwards, so without a verdict"}

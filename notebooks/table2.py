@@ -42,7 +42,7 @@ from IPython.display import Code, Markdown, display
 
 from rslib.recipes import weight_decay
 from rslib.recipes.weight_decay import TABLE_2
-from rslib.report import claims, collect, forest, in_blocks, tables
+from rslib.report import claims, collect, forest, in_blocks, protocols, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -62,7 +62,7 @@ SERIES = {
     name: {0.16: f"{id}-low-decay", 0.4: id, 1.0: f"{id}-high-decay"}
     for name, id in (("no regularization", "none"), ("RA-LS-SD-DO", "all"))
 }
-judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
+judged = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
 EXPOSURE = "exposure to weight decay, wd · Σ learning rate"
 _ = in_blocks.lines(TABLE_2, judged, SERIES, xlabel=EXPOSURE, log=True)
 
@@ -70,7 +70,7 @@ _ = in_blocks.lines(TABLE_2, judged, SERIES, xlabel=EXPOSURE, log=True)
 Markdown(tables.provenance(TABLE_2, judged))
 
 # %% tags=["remove-input"]
-Markdown("\n\n".join(tables.headline(TABLE_2, results) for results in groups))
+Markdown("\n\n".join(protocols.headline(TABLE_2, results) for results in groups))
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "Top-1 of the cells of Table 2 in per cent, with the standard deviation over blocks, and the mean on training images.", "caption_before": true, "classes": "table"}}
 for results in groups:

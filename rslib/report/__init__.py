@@ -1,6 +1,7 @@
 """What readers see, made from what is recorded: tables, figures, sentences, pages.
 
-`collect` (the one call of a notebook), `tables`, `claims` (verdicts in words), `plot`, `sheets`
+`collect` (the one call of a notebook), `protocols` (what a set of results is called and worth),
+`tables`, `numerals` (how numbers are written), `claims` (verdicts in words), `plot`, `sheets`
 (pictures side by side), `compared` (accuracy against other libraries); of costs `speed`, `ratios`
 (the speed claim), `memory` (Table 3), `counted`, `hours` and `estimate` (hours and money),
 `ways` (one process, torchrun, Ray),

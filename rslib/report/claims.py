@@ -5,7 +5,8 @@ from statistics import stdev
 import pandas as pd
 
 from rslib.evidence import stats, verdicts
-from rslib.report.tables import SPACE, probability, short, signed, span
+from rslib.report.numerals import SPACE, probability, signed, span
+from rslib.report.protocols import short
 
 
 def sums(study):

@@ -6,7 +6,7 @@ from typing import Any
 from rslib.config import InputError
 from rslib.evidence import prices
 from rslib.evidence.prices import rounded
-from rslib.report import tables
+from rslib.report import protocols
 from rslib.running.estimate import DISK, GPUS, Run, all_reduce, on_gpus, seconds_of, steps_of
 
 LINKS = {"10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9, "400 Gbit/s": 50e9}  # bytes a second
@@ -127,10 +127,10 @@ def measured(recorded: Mapping[str, Sequence[dict]], priced: Mapping[str, dict])
     heads += ["money"] if money else []
     rows = [heads, ["---", "---", "---:", "---", *(["---:"] * (len(heads) - 4))]]
     for name, results in recorded.items():
-        for group in tables.by_protocol(results):
+        for group in protocols.by_protocol(results):
             hours = sum(result["timing"].get("seconds", 0) for result in group) / 3600
             machines = sorted({s["device_name"] for result in group for s in result["sessions"]})
-            cells = [name, tables.short(group), f"{len(group)}", ", ".join(machines)]
+            cells = [name, protocols.short(group), f"{len(group)}", ", ".join(machines)]
             rows.append([*cells, f"{hours:.1f}", *([spent(group, priced)] if money else [])])
     return as_markdown(rows)
 

@@ -7,7 +7,8 @@ from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.report import claims, memory, ratios, speed
 from rslib.report import counted as exact
 from rslib.report.front import AGAIN, NOTES, Verdict, counted, evidence, judged, where
-from rslib.report.tables import SPACE, between, kind, signed
+from rslib.report.numerals import SPACE, between, signed
+from rslib.report.protocols import kind
 
 TERMS = ("exposure", "blocks")  # of the glossary, each a link where it is first named
 FIRST = (

@@ -7,7 +7,7 @@ from rslib.evidence import blocks, stats
 from rslib.evidence.blocks import Judged
 from rslib.recipes import Claim, Study
 from rslib.recipes.studies import STUDIES, TRAINED
-from rslib.report import forest, in_blocks, tables
+from rslib.report import forest, in_blocks, numerals, protocols, tables
 
 # of each claim one version counts: these are tested again in blocks, and judged there
 AGAIN = {claim.id for claim in STUDIES["table1_blocks"].claims}
@@ -39,8 +39,8 @@ class Verdict:
 
 def evidence(results: Sequence[dict]) -> list[list[dict]]:
     """Groups of one protocol that are judged at a reduced scale."""
-    groups = tables.by_protocol(results)
-    return [g for g in groups if g[0]["scale"] != "paper" and not tables.no_evidence(g)]
+    groups = protocols.by_protocol(results)
+    return [g for g in groups if g[0]["scale"] != "paper" and not protocols.no_evidence(g)]
 
 
 def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
@@ -59,8 +59,8 @@ def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
 
 
 def where(group):
-    name, scale = tables.images(group), group[0]["scale"]
-    name = f"clips of {name}" if tables.kind(group) == "clips" else name
+    name, scale = protocols.images(group), group[0]["scale"]
+    name = f"clips of {name}" if protocols.kind(group) == "clips" else name
     return name if scale == "laptop" else f"{name} at the {scale} scale"
 
 
@@ -113,9 +113,9 @@ def figure(recorded: Mapping[str, Sequence[dict]]):
 
 def _once(marks):
     """Images on which a study was not run are left blank, unless it was run on none."""
-    missing = all(mark == tables.NOT_RUN for mark in marks)
+    missing = all(mark == numerals.NOT_RUN for mark in marks)
     return [
-        "" if mark == tables.NOT_RUN and not (missing and place == 0) else mark
+        "" if mark == numerals.NOT_RUN and not (missing and place == 0) else mark
         for place, mark in enumerate(marks)
     ]
 
@@ -178,7 +178,7 @@ def coverage(recorded: Mapping[str, Sequence[dict]], devices: Mapping) -> str:
 
 def state(study: Study, results: Sequence[dict], scale: str) -> str:
     """✓ where runs of a scale are recorded for all that is claimed, ◐ for a part, ▷ for none."""
-    groups = [g for g in tables.by_protocol(results) if g[0]["scale"] == scale]
+    groups = [g for g in protocols.by_protocol(results) if g[0]["scale"] == scale]
     if not groups:
         return "▷"
     primary = [claim for claim in study.claims if not claim.after]

@@ -8,8 +8,8 @@ import seaborn as sns
 from rslib.evidence import blocks, verdicts
 from rslib.evidence.blocks import NO_LARGER, UNDECIDED
 from rslib.report import claims as in_words
-from rslib.report import tables
-from rslib.report.tables import probability, signed, span
+from rslib.report import numerals, protocols
+from rslib.report.numerals import probability, signed, span
 
 SYMBOLS = {
     "same direction": "✓",
@@ -34,7 +34,7 @@ def judged(study, results):
 
 
 def answer(study, groups, caveat, also=()):
-    """Markdown: an admonition with the primary claims' verdicts; groups: as `tables.by_protocol`.
+    """Markdown: an admonition with the primary claims' verdicts; groups: of one protocol each.
 
     caveat: the strongest one, a sentence. also: ids of components that are told too.
     """
@@ -51,14 +51,14 @@ def admonition(groups, told, caveat):
 
     told: group -> [(verdict, sentence)]. Runs at paper scale are left out, and what is no evidence.
     """
-    groups = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
+    groups = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
     lines, symbols = [], []
     for group in groups:
         for verdict, words in told(group):
             symbols.append(SYMBOLS.get(verdict, "?"))
             lines.append(f"- {symbols[-1]} {words}")
-        count = f"{group[0]['protocol']['train_images']:,} {tables.kind(group)}"
-        images = f"{count} of {tables.images(group)}"
+        count = f"{group[0]['protocol']['train_images']:,} {protocols.kind(group)}"
+        images = f"{count} of {protocols.images(group)}"
         lines.append(f"\n{group[0]['scale'].capitalize()} scale: {images}. {caveat}".rstrip())
     title, kind = "Answer", KINDS[max(symbols, key="✓–✗?".index, default="?")]
     if not groups:
@@ -80,7 +80,7 @@ def sentence(found):
 
 def reached(study, groups, id, split="train"):
     """A cell's mean top-1 in words, on its training images if no split is named; groups: as
-    `tables.by_protocol`."""
+    `protocols.by_protocol`."""
     scores = [verdicts.score(study, id, group, split=split).values() for group in groups]
     means = [f"{np.mean(list(held)):.0f} %" for held in scores if held]
     return " and ".join(means) or "an unknown share"
@@ -104,7 +104,7 @@ def frame(study, results):
     The paper's numbers stand beside evidence alone.
     """
     study = study.at(results[0]["scale"])
-    beside = not tables.no_evidence(results)
+    beside = not protocols.no_evidence(results)
     printed = beside and any(row.paper["top1"] is not None for row in study.rows)
     known = {split for run in results for split in run["metrics"]}
     there = {name: split for name, split in SPLITS.items() if split in known}
@@ -116,7 +116,7 @@ def frame(study, results):
         line = {"cell": row.label}
         if printed:
             line["paper"] = "" if row.paper["top1"] is None else f"{row.paper['top1']:.1f}"
-        line["here"] = tables.spread(scores, verdicts.diverged(study, row.id, results))
+        line["here"] = numerals.spread(scores, verdicts.diverged(study, row.id, results))
         for name, split in there.items():
             held = verdicts.score(study, row.id, results, split=split).values()
             line[name] = f"{np.mean(list(held)):.1f}" if held else ""
@@ -194,7 +194,7 @@ def described(study, results):
     for claim in study.afterwards:
         found, _ = blocks.complete(study, claim, results)
         if len(found) < 2:
-            lines.append(f"- {claim.says}: {tables.NOT_RUN}.")
+            lines.append(f"- {claim.says}: {numerals.NOT_RUN}.")
             continue
         effect = blocks.effect(study, claim, results)
         lines.append(
@@ -216,7 +216,7 @@ def lines(study, groups, series, *, xlabel, log=False):
     )
     for ax, results in zip(axes[:, 0], groups, strict=True):
         _lines(ax, study.at(results[0]["scale"]), results, series)
-        ax.set(ylabel="top-1, %", title=tables.short(results))
+        ax.set(ylabel="top-1, %", title=protocols.short(results))
     if log:
         ax.set_xscale("log")
     places = sorted({x for cells in series.values() for x in cells})

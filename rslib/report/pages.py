@@ -6,7 +6,18 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import blocks, devices, verdicts
 from rslib.recipes import pareto
-from rslib.report import claims, forest, front, in_blocks, memory, power_law, ratios, speed, tables
+from rslib.report import (
+    claims,
+    forest,
+    front,
+    in_blocks,
+    memory,
+    numerals,
+    power_law,
+    protocols,
+    ratios,
+    speed,
+)
 
 WORDS, NUMBER = "---", "---:"  # how Markdown aligns a column
 PACE = (
@@ -29,16 +40,16 @@ def scorecard(studies, recorded):
 
 
 def _score(study, results):
-    groups = tables.by_protocol(results)
+    groups = protocols.by_protocol(results)
     ids = {claim.id for claim in front.counted(study) or study.laws}
     found = [[f for f in _findings(study, group) if f.claim.id in ids] for group in groups]
     lines = [f"## [{study.title}](../notebooks/{PAGES.get(study.name, study.name)}.ipynb)", ""]
     for group, findings in zip(groups, found, strict=True):
-        lines += [f"- {tables.headline(study, group)} **{_tally(findings)}**"]
+        lines += [f"- {protocols.headline(study, group)} **{_tally(findings)}**"]
     if not any(group[0]["scale"] == "paper" for group in groups):
-        papers = tables.SPELT[study.rows[0].recipe.data.dataset]
+        papers = protocols.SPELT[study.rows[0].recipe.data.dataset]
         lines += [f"- paper scale, {papers}: no run is recorded yet."]
-    held = [_row("the paper's claim", "paper", *map(tables.short, groups))]
+    held = [_row("the paper's claim", "paper", *map(protocols.short, groups))]
     held += [_row(WORDS, NUMBER, *[WORDS] * len(groups))]
     by_id = [{f.claim.id: f for f in findings} for findings in found]
     for claim in front.counted(study) or study.laws:
@@ -121,17 +132,19 @@ def _verdict(found):
     if isinstance(found, blocks.Judged):
         if found.effect is None:
             return found.verdict
-        effect = f"{tables.signed(found.effect.value, 2)} ({tables.span(found.effect.interval())})"
+        effect = (
+            f"{numerals.signed(found.effect.value, 2)} ({numerals.span(found.effect.interval())})"
+        )
         return f"{_signed(found.verdict)}: {effect}, n = {len(found.blocks)} blocks"
     if not found.seeds:
         return found.verdict
-    effect = f"{tables.signed(found.seeds.value, 2)} ({tables.span(found.own.interval())})"
+    effect = f"{numerals.signed(found.seeds.value, 2)} ({numerals.span(found.own.interval())})"
     return f"{_signed(found.verdict)}: {effect}, n = {found.n}"
 
 
 def _signed(verdict):
     """A verdict after its symbol, so that a column can be read at a glance."""
-    return f"{in_blocks.SYMBOLS.get(verdict, '?')}{tables.SPACE}**{verdict}**"
+    return f"{in_blocks.SYMBOLS.get(verdict, '?')}{numerals.SPACE}**{verdict}**"
 
 
 def _row(*cells):
@@ -147,8 +160,8 @@ def environment(studies, recorded):
     """Markdown: on what the recorded runs were made, a table for each protocol."""
     lines = []
     for study in studies:
-        for group in tables.by_protocol(recorded[study.name]):
-            name = f"{study.title.split(':')[0]}, {tables.short(group)}"
+        for group in protocols.by_protocol(recorded[study.name]):
+            name = f"{study.title.split(':')[0]}, {protocols.short(group)}"
             held = [_row(of, value) for of, value in _about(group).items()]
             caption = f"Software, machine and images of the runs of {name}."
             lines += [f"## {name}", "", *_captioned(caption, ["| | |", "|---|---|", *held])]
@@ -209,7 +222,7 @@ def fast(found):
             _row(WORDS, WORDS, *[NUMBER] * 4),
         ]
         for row in one["rows"]:
-            seconds = f"{tables.SPACE}:{tables.SPACE}".join(
+            seconds = f"{numerals.SPACE}:{numerals.SPACE}".join(
                 f"{value:.3g}" for value in row["wall"]["seconds"]
             )
             ratio = _quartiles(row.get("cpu", row["wall"]))
@@ -221,7 +234,7 @@ def fast(found):
 
 def _quartiles(clock):
     low, middle, high = clock["ratio"]
-    return f"**{middle:.2f}** ({tables.between(f'{low:.2f}', f'{high:.2f}')})"
+    return f"**{middle:.2f}** ({numerals.between(f'{low:.2f}', f'{high:.2f}')})"
 
 
 def roofline(shares):

@@ -12,8 +12,8 @@ from rslib.evidence import devices
 from rslib.evidence.blocks import UNDECIDED
 from rslib.evidence.devices import PROCESSES, STEPS
 from rslib.recipes import pareto
+from rslib.report.numerals import SPACE, between
 from rslib.report.speed import admonition, columns, find, head, label, no_gpu
-from rslib.report.tables import SPACE, between
 
 WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
 NOT_JUDGED, NOT_MEASURED = "not judged", "not measured"

@@ -12,7 +12,7 @@ from rslib.recipes import pareto
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.recipes.studies import TRAINED
-from rslib.report import counted, forest, found, front, render, tables
+from rslib.report import counted, forest, found, front, numerals, render, tables
 
 # longer training loses 10 points without regularization and gains 20 with it: every claim holds
 TOPS = {"none-short": 0.46, "none": 0.36, "all-short": 0.42, "all": 0.62}
@@ -36,7 +36,7 @@ def test_the_answer_counts_each_verdict_and_names_what_waits(recorded):
 def test_decided_claims_have_a_table_and_those_that_wait_are_named(recorded):
     said = found.decided(recorded, {})
     claim = "| All regularization together helps at 350 epochs | above 0 | ✓ +"
-    assert claim in said.replace(tables.SPACE, " ")
+    assert claim in said.replace(numerals.SPACE, " ")
     waiting = next(line for line in said.splitlines() if "Not judged yet" in line)
     assert "Table 2" in waiting and "Figure 3" in waiting and "in blocks" not in waiting
     assert said.startswith(":::{table} ") and said.count(":::") == 2

@@ -14,7 +14,7 @@ from rslib.costs import counts
 from rslib.evidence import devices, verdicts
 from rslib.recipes import efficientnet_rs, pareto
 from rslib.recipes.scales import at_scale
-from rslib.report import claims, collect, pages, pareto_plot, rescaled, tables
+from rslib.report import claims, collect, pages, pareto_plot, protocols, rescaled, tables
 
 
 def device(seconds, kind="cpu"):
@@ -204,7 +204,7 @@ def trained(seeds=3):
 def test_whatever_is_trained_of_figure_5_can_be_shown():
     """It has neither a gate nor a ladder."""
     study, results = efficientnet_rs.FIGURE_5, list(trained())
-    line = tables.headline(study, results)
+    line = protocols.headline(study, results)
     assert "EfficientNet-B0, width 0.25, stem stride 2; EfficientNet-B1" in line
     assert "24 to 30 px" in line and "gate" not in line
     shown = rescaled.trained(results)
