@@ -43,7 +43,7 @@ from IPython.display import Code, Markdown, display
 
 from rslib.evidence import power_law as fits
 from rslib.recipes.grid import FIGURE_2
-from rslib.report import collect, power_law, protocols, tables
+from rslib.report import collect, estimate, power_law, protocols, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -72,7 +72,7 @@ for results in groups:
 
 # %% [markdown]
 # FLOPs are those of one forward pass of one image, two for each multiply-add. Every network is trained
-# once, on the training subset of block 1. Two of them are Figure 3's.
+# once, on the training subset of block 1, so the claims are {term}`exploratory`. Two of them are Figure 3's.
 #
 # ## The claims
 #
@@ -133,7 +133,11 @@ Code(
 # The smoke scale trains six of the networks, for eight epochs. The repeated cells, which tell what
 # chance does, are three more blocks of three rows: `-p seeds 4` with
 # `-p rows grid-narrow-26-16,grid-middle-50-24,wide-350`.
-#
+
+# %% tags=["remove-input"]
+Markdown(estimate.of_page(FIGURE_2, groups))
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. A study finds a slope of −0.10. By which factor must FLOPs grow to halve the error?

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from rslib.paths import ROOT
-from rslib.report import in_blocks
+from rslib.report import standing
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 
@@ -77,7 +77,7 @@ def test_symbols_of_verdicts_get_a_class_and_other_signs_none(monkeypatch):
     assert mended(other) == other
     css = (ROOT / "book/_static/custom.css").read_text(encoding="utf-8")
     signs = importlib.import_module("built_pages").SIGNS
-    assert set(signs) == set(in_blocks.SYMBOLS.values())
+    assert set(signs) == set(standing.SYMBOLS.values())
     assert all(f".{name}" in css for name in signs.values())
 
 

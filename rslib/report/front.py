@@ -3,23 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rslib.evidence import blocks, stats
 from rslib.evidence.blocks import Judged
 from rslib.recipes import Claim, Study
 from rslib.recipes.studies import STUDIES, TRAINED
-from rslib.report import forest, in_blocks, numerals, protocols, tables
+from rslib.report import forest, numerals, protocols, standing, tables
 
-# of each claim one version counts: these are tested again in blocks, and judged there
-AGAIN = {claim.id for claim in STUDIES["table1_blocks"].claims}
 # judged from networks that are far from trained: on its own page only
 NOTES = ("figure5",)
 
 
 def counted(study: Study) -> list[Claim]:
-    """The claims of a study that the front page counts."""
+    """The claims of a study that the front page counts; a contrast that is tested twice, once."""
     if study.name in NOTES:
         return []
-    return [c for c in study.claims if study.blocked or c.id not in AGAIN]
+    return [c for c in study.claims if study.blocked or c.id not in standing.AGAIN]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +31,7 @@ class Verdict:
 
     @property
     def sign(self) -> str:
-        return in_blocks.SYMBOLS.get(self.mark.verdict, "?")
+        return standing.SYMBOLS.get(self.mark.verdict, "?")
 
 
 def evidence(results: Sequence[dict]) -> list[list[dict]]:
@@ -53,7 +50,7 @@ def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
                 mark = forest.mark(study, one, group)
                 if one.claim.id in ids and isinstance(mark, forest.Mark):
                     about = {"study": study, "claim": one.claim, "images": where(group)}
-                    limit = visible(one, len(study.claims))
+                    limit = standing.visible(one, len(study.claims))
                     found.append(Verdict(mark=mark, visible=limit, **about))
     return found
 
@@ -66,14 +63,6 @@ def where(group):
 
 def measured(one) -> bool:
     return (one.effect if isinstance(one, Judged) else one.seeds) is not None
-
-
-def visible(one, claims):
-    """claims: how many are corrected together."""
-    if isinstance(one, Judged):
-        return one.visible
-    corrected = blocks.visible(one.seeds, stats.ALPHA / claims)
-    return max(corrected, blocks.visible(one.own, stats.ALPHA))  # both have to distinguish it
 
 
 def provenance(recorded: Mapping[str, Sequence[dict]]) -> str:
@@ -121,7 +110,7 @@ def _once(marks):
 
 
 HEADINGS = {
-    "table1": "Table 1, one training subset",
+    "table1": "Table 1, one training subset (exploratory)",
     "table1_blocks": "Table 1, in blocks",
 }
 

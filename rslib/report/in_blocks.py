@@ -6,19 +6,11 @@ import pandas as pd
 import seaborn as sns
 
 from rslib.evidence import blocks, verdicts
-from rslib.evidence.blocks import NO_LARGER, UNDECIDED
+from rslib.evidence.blocks import UNDECIDED
 from rslib.report import claims as in_words
-from rslib.report import numerals, protocols
+from rslib.report import numerals, protocols, standing
 from rslib.report.numerals import probability, signed, span
 
-SYMBOLS = {
-    "same direction": "✓",
-    "opposite direction here": "✗",
-    "contradicted": "✗",
-    NO_LARGER: "–",
-    UNDECIDED: "?",
-    "regime not reached": "?",
-}
 KINDS = {"✓": "tip", "✗": "danger", "–": "note", "?": "warning"}  # of MyST's admonitions
 SPLITS = {  # beside what is judged, where a run has them
     "on training images": "train",
@@ -43,10 +35,10 @@ def answer(study, groups, caveat, also=()):
         shown = [f for f in judged(study, group) if not f.claim.after or f.claim.id in also]
         return [(found.verdict, sentence(found)) for found in shown]
 
-    return admonition(groups, told, caveat)
+    return admonition(study, groups, told, caveat)
 
 
-def admonition(groups, told, caveat):
+def admonition(study, groups, told, caveat):
     """MyST: what each set of runs says, under the colour of the weakest verdict.
 
     told: group -> [(verdict, sentence)]. Runs at paper scale are left out, and what is no evidence.
@@ -55,11 +47,12 @@ def admonition(groups, told, caveat):
     lines, symbols = [], []
     for group in groups:
         for verdict, words in told(group):
-            symbols.append(SYMBOLS.get(verdict, "?"))
+            symbols.append(standing.SYMBOLS.get(verdict, "?"))
             lines.append(f"- {symbols[-1]} {words}")
         count = f"{group[0]['protocol']['train_images']:,} {protocols.kind(group)}"
         images = f"{count} of {protocols.images(group)}"
-        lines.append(f"\n{group[0]['scale'].capitalize()} scale: {images}. {caveat}".rstrip())
+        head = f"{group[0]['scale'].capitalize()} scale, {standing.kind(study)}"
+        lines.append(f"\n{head}: {images}. {caveat}".rstrip())
     title, kind = "Answer", KINDS[max(symbols, key="✓–✗?".index, default="?")]
     if not groups:
         title, lines = "Not run yet", [f"No run is recorded. {caveat}"]
@@ -74,7 +67,7 @@ def sentence(found):
     seen = f"; visible from {found.visible:.1f} on" if found.verdict == UNDECIDED else ""
     return (
         f"{found.claim.says}: **{found.verdict}**, {signed(found.effect.value, 1)} points "
-        f"({spanned(found)}, n = {len(found.blocks)} blocks{seen})."
+        f"({spanned(found)}, {len(found.blocks)} blocks{seen})."
     )
 
 
@@ -158,8 +151,8 @@ def claims(study, results):
     lines = []
     for found in judged(study, results):
         line = {
-            "claim": ("↳ " if found.claim.after else "") + found.claim.says,
-            "verdict": found.verdict,
+            "claim": ("↳ " if found.claim.after else "") + standing.label(study, found.claim),
+            "verdict": standing.marked(found.verdict),
             "paper": in_words.paper_effect(study, found.claim),
             "blocks": f"{len(found.blocks)}",
         }
@@ -225,6 +218,25 @@ def lines(study, groups, series, *, xlabel, log=False):
     ax.margins(x=0.15)
     ax.set_xlabel(xlabel)
     return figure
+
+
+def ends(study, groups, series):
+    """Markdown: in words what `lines` draws, the mean of each line at its first and last place."""
+    told = []
+    for results in groups:
+        held = []
+        for name, cells in series.items():
+            at = study.at(results[0]["scale"])
+            scores = {x: verdicts.score(at, id, results) for x, id in cells.items()}
+            there = sorted(x for x in scores if scores[x])
+            values = [
+                f"{np.mean(list(scores[x].values())):.1f} % at {x:g}"
+                for x in dict.fromkeys(there[:1] + there[-1:])
+            ]
+            held += [f"{name} {' and '.join(values)}"] if there else []
+        if held:
+            told.append(f"Mean top-1, {protocols.short(results)}: {'; '.join(held)}.")
+    return "\n\n".join(told) or "No run is recorded."
 
 
 def _lines(ax, study, results, series):

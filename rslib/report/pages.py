@@ -17,6 +17,7 @@ from rslib.report import (
     protocols,
     ratios,
     speed,
+    standing,
 )
 
 WORDS, NUMBER = "---", "---:"  # how Markdown aligns a column
@@ -42,8 +43,10 @@ def scorecard(studies, recorded):
 def _score(study, results):
     groups = protocols.by_protocol(results)
     ids = {claim.id for claim in front.counted(study) or study.laws}
-    found = [[f for f in _findings(study, group) if f.claim.id in ids] for group in groups]
+    every = [_findings(study, group) for group in groups]
+    found = [[f for f in findings if f.claim.id in ids] for findings in every]
     lines = [f"## [{study.title}](../notebooks/{PAGES.get(study.name, study.name)}.ipynb)", ""]
+    lines += [standing.tested(study), ""]
     for group, findings in zip(groups, found, strict=True):
         lines += [f"- {protocols.headline(study, group)} **{_tally(findings)}**"]
     if not any(group[0]["scale"] == "paper" for group in groups):
@@ -51,11 +54,12 @@ def _score(study, results):
         lines += [f"- paper scale, {papers}: no run is recorded yet."]
     held = [_row("the paper's claim", "paper", *map(protocols.short, groups))]
     held += [_row(WORDS, NUMBER, *[WORDS] * len(groups))]
-    by_id = [{f.claim.id: f for f in findings} for findings in found]
+    by_id = [{f.claim.id: f for f in findings} for findings in every]
     for claim in front.counted(study) or study.laws:
-        cells = (_verdict(held[claim.id]) if claim.id in held else "" for held in by_id)
+        cells = (_verdict(held[claim.id], len(held)) if claim.id in held else "" for held in by_id)
         printed = claims.claimed(claim) if study.laws else claims.paper_effect(study, claim)
-        held += [_row(claim.says, printed, *cells)]
+        says = claim.says if study.laws else standing.label(study, claim)
+        held += [_row(says, printed, *cells)]
     name = study.title.split(":")[0]
     caption = "the paper's claims with the effects that it prints, and what each set of runs says"
     lines += ["", *_captioned(f"{name}, {caption}.", held)]
@@ -126,25 +130,27 @@ def _tally(found):
     return f"Of {len(found)} claims{so_far}: {listed}."
 
 
-def _verdict(found):
+def _verdict(found, family):
+    """A cell of the scorecard; family: how many claims are corrected together on one subset."""
     if isinstance(found, power_law.Tested):
-        return found.verdict if found.p is None else f"{_signed(found.verdict)}: {found.measured}"
+        told = f"{_signed(found.verdict)}: {found.measured}; visible from {found.visible} on"
+        return found.verdict if found.p is None else told
+    seen = standing.visible(found, family)
+    if seen is None:
+        return found.verdict
+    limit = f"visible from {seen:.1f} on"
     if isinstance(found, blocks.Judged):
-        if found.effect is None:
-            return found.verdict
         effect = (
             f"{numerals.signed(found.effect.value, 2)} ({numerals.span(found.effect.interval())})"
         )
-        return f"{_signed(found.verdict)}: {effect}, n = {len(found.blocks)} blocks"
-    if not found.seeds:
-        return found.verdict
+        return f"{_signed(found.verdict)}: {effect}, n = {len(found.blocks)} blocks; {limit}"
     effect = f"{numerals.signed(found.seeds.value, 2)} ({numerals.span(found.own.interval())})"
-    return f"{_signed(found.verdict)}: {effect}, n = {found.n}"
+    return f"{_signed(found.verdict)}: {effect}, n = {found.n}; {limit}"
 
 
 def _signed(verdict):
     """A verdict after its symbol, so that a column can be read at a glance."""
-    return f"{in_blocks.SYMBOLS.get(verdict, '?')}{numerals.SPACE}**{verdict}**"
+    return f"{standing.SYMBOLS.get(verdict, '?')}{numerals.SPACE}**{verdict}**"
 
 
 def _row(*cells):

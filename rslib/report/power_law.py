@@ -18,7 +18,7 @@ from rslib.evidence.blocks import UNDECIDED
 from rslib.evidence.verdicts import Results
 from rslib.recipes import Study, grid
 from rslib.recipes.grid import Law
-from rslib.report import in_blocks, numerals, protocols
+from rslib.report import in_blocks, numerals, protocols, standing
 from rslib.report.numerals import SPACE, probability, signed, span
 
 MARKERS = "v^osD"  # by resolution
@@ -166,7 +166,7 @@ def answer(study: Study, groups: Sequence[Results], caveat: str) -> str:
     def told(group):
         return [(found.verdict, sentence(found)) for found in findings(study, group)]
 
-    return in_blocks.admonition(groups, told, caveat)
+    return in_blocks.admonition(study, groups, told, caveat)
 
 
 def sentence(found: Tested) -> str:
@@ -184,7 +184,7 @@ def laws(study: Study, results: Results) -> pd.DataFrame:
     lines = [
         {
             "claim": found.claim.says,
-            "verdict": found.verdict,
+            "verdict": standing.marked(found.verdict),
             "here": found.measured,
             "p, corrected": "" if found.p is None else probability(found.p),
             "visible": found.visible,

@@ -129,7 +129,7 @@ def generated():
         folder / "claims.svg": svg(front.figure(recorded)),
         folder / "claims.md": front.provenance(recorded),
         folder / "coverage.md": front.coverage(recorded, measured),
-        folder / "decided.md": found.decided(recorded, measured),
+        folder / "decided.md": found.decided(recorded, measured, networks),
         folder / "explorer.md": explorer.page(explored),
         folder / "hours.md": hours.table(explored["devices"], HOURS),
         folder / "study_costs.md": estimate.table(needed, explored, estimate.gpus(measured)),

@@ -26,7 +26,7 @@ def results():
 def test_the_answer_has_verdict_effect_blocks_and_caveat_in_few_words(results):
     said = in_blocks.answer(TABLE_1_BLOCKS, [results], CAVEAT)
     assert said.startswith(":::{admonition} Answer\n:class: tip") and said.endswith(":::")
-    assert said.count("✓") == 2 and said.count("n = 8 blocks") == 2
+    assert said.count("✓") == 2 and said.count(", 8 blocks).") == 2
     assert CAVEAT in said and "**Paper scale: not run.**" in said
     turned = table(np.random.default_rng(1), {id: 1 - top for id, top in PAPER.items()})
     assert ":class: danger" in in_blocks.answer(TABLE_1_BLOCKS, [turned], CAVEAT)
@@ -67,7 +67,7 @@ def test_a_claim_of_no_effect_is_drawn_where_it_is():
     study = replace(TABLE_1_BLOCKS, claims=claims)
     found = table(np.random.default_rng(1), PAPER)
     (shown,) = in_blocks.claims(study, found).to_dict("records")
-    assert (shown["verdict"], shown["paper"]) == ("contradicted", "0")
+    assert (shown["verdict"], shown["paper"]) == ("✗\u00a0contradicted", "0")
     (ax,) = forest.of_groups(study, [found]).axes
     places = [x for line in ax.lines if line.get_marker() == "X" for x in line.get_xdata()]
     here = shown["here (95 %)"].split(" (")[0].replace("−", "-")
@@ -95,11 +95,15 @@ def test_lines_and_scorecard_take_every_study(results):
     both = in_blocks.lines(TABLE_1_BLOCKS, [results, results], series, xlabel="epochs")
     assert [len(ax.lines) for ax in both.axes] == [2 * (8 + 1)] * 2
     assert in_blocks.lines(TABLE_1_BLOCKS, [], series, xlabel="epochs") is None
+    said = in_blocks.ends(TABLE_1_BLOCKS, [results], series)
+    assert re.search(r": none [45]\d\.\d % at 90 and [45]\d\.\d % at 350; all 4", said)
+    assert in_blocks.ends(TABLE_1_BLOCKS, [], series) == "No run is recorded."
     plt.close("all")
     held = {study.name: [] for study in (TABLE_1_BLOCKS, TABLE_2, FIGURE_3)}
     said = pages.scorecard([TABLE_1_BLOCKS, TABLE_2, FIGURE_3], held | {"table1_blocks": results})
     assert "notebooks/table1.ipynb" in said and "notebooks/table2.ipynb" in said
-    assert said.count("| ✓\u00a0**same direction**") == 4 and "n = 8 blocks" in said
+    assert said.count("| ✓\u00a0**same direction**") == said.count("n = 8 blocks; visible") == 4
+    assert said.count("{term}`Confirmatory <confirmatory>`") == 3 and "xploratory" not in said
     assert "| --- | ---: | --- |" in said and said.count("\n:::{table} ") == 3
 
 

@@ -212,7 +212,8 @@ def test_whatever_is_trained_of_figure_5_can_be_shown():
     assert shown["change, 95 %"].iloc[1].startswith("−1.00 (") and shown["n"].tolist() == ["3"] * 4
     assert not [name for name in tables.text(study, results).split() if name == "Δ"]
     assert pages.scorecard([study], {"figure5": results}) == ""  # undertrained: on its page only
-    claims.frame(study, results)
+    shown = claims.frame(study, results)
+    assert all(float(value) > 0 for value in shown["visible"])
 
 
 def test_a_claims_sum_is_zero_for_networks_on_the_line():
