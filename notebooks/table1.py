@@ -79,8 +79,8 @@ evidence = [group for group in groups if not protocols.no_evidence(group)]
 # %% tags=["remove-input"]
 in_blocks_runs = collect.recorded(TABLE_1_BLOCKS)
 CAVEAT = (
-    f"After 90 epochs the regularized network fits {in_blocks.reached(TABLE_1_BLOCKS, in_blocks_runs, 'all-short')} "
-    "of its training images: part of the second effect cures underfitting."
+    f"Regularized, 90 epochs fit {in_blocks.reached(TABLE_1_BLOCKS, in_blocks_runs, 'all-short')} "
+    "of the training images, so they underfit (Why)."
 )
 Markdown(in_blocks.answer(TABLE_1_BLOCKS, in_blocks_runs, CAVEAT, also=["longer-alone"]))
 
@@ -136,8 +136,8 @@ Markdown(tables.provenance(TABLE_1, evidence))
 #
 # - **The short schedule is too short.** The paper's 90 epochs are 28,000 steps; 90 epochs of 1,000
 #   images in batches of 64 are 1,350. The regularized network learns more slowly, and by then has
-#   not fitted its images. That alone can make the gain of 350 epochs larger with regularization, and
-#   it can hide what overfitting costs.
+#   not fitted its images. That alone can make the gain of 350 epochs larger with regularization (part of that effect
+#   cures underfitting), and it can hide what overfitting costs.
 # - **The regularization is that of a ResNet-200.** Label smoothing, stochastic depth and dropout have
 #   its strengths, but the network is a seventieth of its size. The paper itself gives small networks
 #   less (Appendix E).

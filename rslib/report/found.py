@@ -149,7 +149,7 @@ def _tally(found):
     kinds = {sign: [v for v in found if v.sign == sign] for sign in "✓✗–?"}
     names = {
         "✓": "as in the paper",
-        "✗": "the other way round here",
+        "✗": "opposite here",
         "–": f"no effect larger than {blocks.SAME:g} point",
         "?": "undecided",
     }
@@ -157,7 +157,7 @@ def _tally(found):
     limits = ""
     if sizes := [v.visible for v in kinds["?"]]:
         ends = dict.fromkeys(f"{size:.1f}" for size in (min(sizes), max(sizes)))
-        limits = f", visible only from {' to '.join(ends)} points on"
+        limits = f", visible from {' to '.join(ends)} points on"
     return f"{count(len(found))}, **{'; '.join(told)}**{limits}."
 
 
@@ -169,7 +169,7 @@ def scale(recorded: Mapping[str, Sequence[dict]], found: Sequence[Verdict]) -> s
     if not runs:
         return "No run is recorded."
     told = " and ".join(f"{len(ids)} runs at the {name} scale" for name, ids in runs.items())
-    return f"{told} test the direction of claims, not their size."
+    return f"{told} test directions, not sizes."
 
 
 def _judged(recorded, found):
