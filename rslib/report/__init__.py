@@ -6,7 +6,7 @@
 (the speed claim), `memory` (Table 3), `counted`, `hours` and `estimate` (hours and money),
 `ways` (one process, torchrun, Ray),
 `rescaled` (EfficientNet-RS) and `pareto_plot` (top-1 over latency); `front` and `found` (the front
-page), `pages` and `render` write the book's.
+page), `standing` (what a verdict is worth), `pages`, `benched` and `render` write the book's.
 
 May import everything below; at import only what needs no torch: evidence, recipes, the parameters
 and the ground but `machine`.

@@ -16,6 +16,7 @@ from rslib.recipes import pareto
 from rslib.recipes.studies import TRAINED
 from rslib.report import (
     architecture,
+    benched,
     cells,
     estimate,
     explorer,
@@ -138,9 +139,9 @@ def generated():
         folder / "environment.md": pages.environment(studies, recorded),
         folder / "pace.md": pages.pace(measured),
         folder / "memory.md": pages.lighter(measured, networks),
-        folder / "fast.md": pages.fast(pages.benches()),
+        folder / "fast.md": benched.fast(benched.benches()),
         folder / "ways.md": ways.shown(),
-        folder / "roofline.md": pages.roofline(pages.shares(measured, profile.of_roof)),
+        folder / "roofline.md": benched.roofline(benched.shares(measured, profile.of_roof)),
     }
 
 
