@@ -45,7 +45,7 @@ from rslib.costs import count_recipe
 from rslib.recipes import scaling
 from rslib.recipes.scales import at_scale
 from rslib.recipes.scaling import FIGURE_3
-from rslib.report import claims, collect, estimate, forest, in_blocks, protocols, tables
+from rslib.report import block_plot, claims, collect, estimate, forest, in_blocks, protocols, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -66,10 +66,10 @@ SERIES = {
     for name, id in (("base", "base"), ("deeper", "deep"), ("wider", "wide"))
 }
 judged = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
-_ = in_blocks.lines(FIGURE_3, judged, SERIES, xlabel="epochs", log=True)
+_ = block_plot.lines(FIGURE_3, judged, SERIES, xlabel="epochs", log=True)
 
 # %% tags=["remove-input"]
-words = in_blocks.ends(FIGURE_3, judged, SERIES)
+words = block_plot.ends(FIGURE_3, judged, SERIES)
 Markdown(f"{words}\n\n{tables.provenance(FIGURE_3, judged)}")
 
 # %% tags=["remove-input"]

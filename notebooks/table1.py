@@ -56,6 +56,7 @@ from rslib.models.resnet import (
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.report import (
+    block_plot,
     claims,
     collect,
     estimate,
@@ -97,7 +98,7 @@ CORNERS = {
     "no regularization": {90: "none-short", 350: "none"},
     "all regularization": {90: "all-short", 350: "all"},
 }
-_ = in_blocks.lines(TABLE_1_BLOCKS, in_blocks_runs, CORNERS, xlabel="epochs")
+_ = block_plot.lines(TABLE_1_BLOCKS, in_blocks_runs, CORNERS, xlabel="epochs")
 
 # %% tags=["remove-input"]
 Markdown(tables.provenance(TABLE_1_BLOCKS, in_blocks_runs))

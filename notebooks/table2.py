@@ -42,7 +42,7 @@ from IPython.display import Code, Markdown, display
 
 from rslib.recipes import weight_decay
 from rslib.recipes.weight_decay import TABLE_2
-from rslib.report import claims, collect, estimate, forest, in_blocks, protocols, tables
+from rslib.report import block_plot, claims, collect, estimate, forest, in_blocks, protocols, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -64,10 +64,10 @@ SERIES = {
 }
 judged = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
 EXPOSURE = "exposure to weight decay, wd · Σ learning rate"
-_ = in_blocks.lines(TABLE_2, judged, SERIES, xlabel=EXPOSURE, log=True)
+_ = block_plot.lines(TABLE_2, judged, SERIES, xlabel=EXPOSURE, log=True)
 
 # %% tags=["remove-input"]
-words = in_blocks.ends(TABLE_2, judged, SERIES)
+words = block_plot.ends(TABLE_2, judged, SERIES)
 Markdown(f"{words}\n\n{tables.provenance(TABLE_2, judged)}")
 
 # %% tags=["remove-input"]

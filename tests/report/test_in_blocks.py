@@ -12,7 +12,7 @@ from rslib.paths import ROOT
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.recipes.scaling import FIGURE_3
 from rslib.recipes.weight_decay import TABLE_2
-from rslib.report import collect, forest, in_blocks, pages
+from rslib.report import block_plot, collect, forest, in_blocks, pages
 
 PAPER = {"none-short": 0.50, "none": 0.46, "all-short": 0.46, "all": 0.56}
 CAVEAT = "Small images."
@@ -89,15 +89,15 @@ def test_a_block_that_is_left_out_is_named():
 
 def test_lines_and_scorecard_take_every_study(results):
     series = {"none": {90: "none-short", 350: "none"}, "all": {90: "all-short", 350: "all"}}
-    figure = in_blocks.lines(TABLE_1_BLOCKS, [results], series, xlabel="epochs", log=True)
+    figure = block_plot.lines(TABLE_1_BLOCKS, [results], series, xlabel="epochs", log=True)
     (ax,) = figure.axes
     assert len(ax.lines) == 2 * (8 + 1)
-    both = in_blocks.lines(TABLE_1_BLOCKS, [results, results], series, xlabel="epochs")
+    both = block_plot.lines(TABLE_1_BLOCKS, [results, results], series, xlabel="epochs")
     assert [len(ax.lines) for ax in both.axes] == [2 * (8 + 1)] * 2
-    assert in_blocks.lines(TABLE_1_BLOCKS, [], series, xlabel="epochs") is None
-    said = in_blocks.ends(TABLE_1_BLOCKS, [results], series)
+    assert block_plot.lines(TABLE_1_BLOCKS, [], series, xlabel="epochs") is None
+    said = block_plot.ends(TABLE_1_BLOCKS, [results], series)
     assert re.search(r": none [45]\d\.\d % at 90 and [45]\d\.\d % at 350; all 4", said)
-    assert in_blocks.ends(TABLE_1_BLOCKS, [], series) == "No run is recorded."
+    assert block_plot.ends(TABLE_1_BLOCKS, [], series) == "No run is recorded."
     plt.close("all")
     held = {study.name: [] for study in (TABLE_1_BLOCKS, TABLE_2, FIGURE_3)}
     said = pages.scorecard([TABLE_1_BLOCKS, TABLE_2, FIGURE_3], held | {"table1_blocks": results})
