@@ -3,8 +3,8 @@
 `collect` (the one call of a notebook), `protocols` (what a set of results is called and worth),
 `tables`, `numerals` (how numbers are written), `claims` (verdicts in words), `plot`,
 `block_plot` (lines through blocks), `sheets` (pictures side by side), `compared` (accuracy against
-other libraries), `markdown` (its tables); of costs `speed`, `ratios` (the speed claim), `memory` (Table 3),
-`counted`, `hours` and `estimate` (hours and money), `ways` (one process, torchrun, Ray),
+other libraries), `markdown` (its tables); of costs `speed`, `ratios` (the speed claim),
+`memory` (Table 3), `counted`, `hours` and `estimate` (hours and money), `ways` (processes, Ray),
 `rescaled` (EfficientNet-RS) and `pareto_plot` (top-1 over latency); `front` and `found` (the front
 page), `standing` (what a verdict is worth), `pages`, `benched` and `render` write the book's.
 
