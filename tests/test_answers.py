@@ -4,24 +4,16 @@ import re
 
 import nbformat
 import pytest
+from boxes import LIMIT, words
 
 from rslib.paths import ROOT
 
-LIMIT = 60  # words; numbers and signs do not count
 BOX = re.compile(
     r"^:::\{admonition\} (?:Answer|What was found|Not run yet)\n(.*?)^:::", re.DOTALL | re.MULTILINE
 )
 PAGES = [*(ROOT / "book").glob("*.md"), *(ROOT / "book/generated").glob("*.md")]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WITHOUT = {"data"}  # a page of no claim
-
-
-def words(text):
-    """What a reader reads in a box: no options, no targets of links, no names of roles."""
-    text = re.sub(r"^:\w+:.*$", "", text, flags=re.MULTILINE)
-    text = re.sub(r"\{[\w:]+\}`([^`<]*)[^`]*`", r"\1", text)
-    text = re.sub(r"\]\([^)]*\)", "]", text)
-    return [word for word in text.split() if re.search("[A-Za-z]", word)]
 
 
 def boxes(path):

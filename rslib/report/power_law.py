@@ -18,7 +18,7 @@ from rslib.evidence.blocks import UNDECIDED
 from rslib.evidence.verdicts import Results
 from rslib.recipes import Study, grid
 from rslib.recipes.grid import Law
-from rslib.report import in_blocks, numerals, protocols, standing
+from rslib.report import block_plot, in_blocks, numerals, protocols, standing
 from rslib.report.numerals import SPACE, probability, signed, span
 
 MARKERS = "v^osD"  # by resolution
@@ -243,7 +243,7 @@ def figure(study: Study, groups: Sequence[Results]):
 def _points(ax, study, results):
     held = cells(study, results)
     widths, sides = sorted(set(held.width)), sorted(set(held.px))
-    colors = dict(zip(widths, in_blocks.COLORS, strict=False))
+    colors = dict(zip(widths, block_plot.COLORS, strict=False))
     marks = dict(zip(sides, MARKERS, strict=False))
     for (width, px), part in held.groupby(["width", "px"]):
         ax.plot(part.flops, part.error, marks[px], color=colors[width], markersize=6)
