@@ -43,7 +43,7 @@ from IPython.display import Code, Markdown, display
 
 from rslib.evidence import power_law as fits
 from rslib.recipes.grid import FIGURE_2
-from rslib.report import collect, power_law, tables
+from rslib.report import collect, estimate, power_law, protocols, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -59,7 +59,7 @@ Markdown(power_law.answer(FIGURE_2, groups, CAVEAT))
 # ## What was measured
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "Error over FLOPs, both on logarithmic axes. A mark is one network: its colour is the width, its shape the resolution. The fitted line and the best hinge appear when all networks are trained.", "name": "figure-power-law"}, "image": {"alt": "Error over FLOPs on logarithmic axes, one mark for each of the 27 networks, coloured by width and shaped by resolution, with the fitted line and the best hinge where all are trained."}}
-judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
+judged = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
 _ = power_law.figure(FIGURE_2, judged)
 
 # %% tags=["remove-input"]
@@ -67,12 +67,12 @@ Markdown(tables.provenance(FIGURE_2, judged))
 
 # %% tags=["remove-input"]
 for results in groups:
-    display(Markdown(tables.headline(FIGURE_2, results)))
+    display(Markdown(protocols.headline(FIGURE_2, results)))
     display(power_law.frame(FIGURE_2, results))
 
 # %% [markdown]
 # FLOPs are those of one forward pass of one image, two for each multiply-add. Every network is trained
-# once, on the training subset of block 1. Two of them are Figure 3's.
+# once, on the training subset of block 1, so the claims are {term}`exploratory`. Two of them are Figure 3's.
 #
 # ## The claims
 #
@@ -133,7 +133,11 @@ Code(
 # The smoke scale trains six of the networks, for eight epochs. The repeated cells, which tell what
 # chance does, are three more blocks of three rows: `-p seeds 4` with
 # `-p rows grid-narrow-26-16,grid-middle-50-24,wide-350`.
-#
+
+# %% tags=["remove-input"]
+Markdown(estimate.of_page(FIGURE_2, groups))
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. A study finds a slope of −0.10. By which factor must FLOPs grow to halve the error?

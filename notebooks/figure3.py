@@ -45,7 +45,7 @@ from rslib.costs import count_recipe
 from rslib.recipes import scaling
 from rslib.recipes.scales import at_scale
 from rslib.recipes.scaling import FIGURE_3
-from rslib.report import claims, collect, forest, in_blocks, tables
+from rslib.report import block_plot, claims, collect, estimate, forest, in_blocks, protocols, tables
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -60,19 +60,20 @@ Markdown(in_blocks.answer(FIGURE_3, groups, CAVEAT))
 # %% [markdown]
 # ## What was measured
 
-# %% tags=["remove-input"] mystnb={"figure": {"caption": "Top-1 over the number of epochs, for the base network, the deeper one and the wider one. Thin lines are blocks, and thick lines join the means.", "name": "figure-epochs-and-size"}, "image": {"alt": "Top-1 over 10, 100 and 350 epochs for the base network, the deeper one and the wider one, one thin line for each block; networks without recorded runs are left out. After 10 epochs the deeper network is above the wider one, 37 against 34 %, where the paper has the wider one ahead."}}
+# %% tags=["remove-input"] mystnb={"figure": {"caption": "Top-1 over the number of epochs, for the base network, the deeper one and the wider one. Thin lines are blocks, and thick lines join the means.", "name": "figure-epochs-and-size"}, "image": {"alt": "Top-1 over 10, 100 and 350 epochs for the base network, the deeper one and the wider one, one thin line for each block and a thick one through the means; networks without recorded runs are left out. The sentence below the figure has the means at both ends."}}
 SERIES = {
     name: {epochs: f"{id}-{epochs}" for epochs in scaling.EPOCHS}
     for name, id in (("base", "base"), ("deeper", "deep"), ("wider", "wide"))
 }
-judged = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
-_ = in_blocks.lines(FIGURE_3, judged, SERIES, xlabel="epochs", log=True)
+judged = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
+_ = block_plot.lines(FIGURE_3, judged, SERIES, xlabel="epochs", log=True)
 
 # %% tags=["remove-input"]
-Markdown(tables.provenance(FIGURE_3, judged))
+words = block_plot.ends(FIGURE_3, judged, SERIES)
+Markdown(f"{words}\n\n{tables.provenance(FIGURE_3, judged)}")
 
 # %% tags=["remove-input"]
-Markdown("\n\n".join(tables.headline(FIGURE_3, results) for results in groups))
+Markdown("\n\n".join(protocols.headline(FIGURE_3, results) for results in groups))
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "Top-1 of the networks of Figure 3 in per cent, with the standard deviation over blocks, and the mean on training images.", "caption_before": true, "classes": "table"}}
 for results in groups:
@@ -110,8 +111,8 @@ for results in judged:
 # ## The claims
 #
 # The flip is tested first, as an interaction; its two components are tested only if it is distinguished
-# from zero. *Visible* is the smallest effect that would have shown with a probability of 80 %. See
-# [The experiment in blocks](../book/blocks.md) for design and error.
+# from zero. *Visible* is the smallest effect that would have shown with a probability of 80 %. The experiment is
+# {term}`confirmatory`; see [The experiment in blocks](../book/blocks.md) for design and error.
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Figure 3: verdict, the paper's effect and ours in points, p by Holm, and the smallest effect that would have shown with a probability of 80 %.", "caption_before": true, "classes": "table"}}
 for results in judged:
@@ -161,10 +162,14 @@ claims.sums(FIGURE_3)
 # ```bash
 # papermill notebooks/figure3.ipynb out.ipynb -p scale smoke                # a minute
 # papermill notebooks/figure3.ipynb out.ipynb -p scale laptop -p seeds 6 \
-#   -p data_dir path/to/CIFAR-10                                            # a night on two cores
+#   -p data_dir path/to/CIFAR-10                                            # see the table below
 # papermill notebooks/figure3.ipynb out.ipynb -p epochs 350 -p seeds 1      # ImageNet, on GPUs
 # ```
-#
+
+# %% tags=["remove-input"]
+Markdown(estimate.of_page(FIGURE_3, groups))
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Which of the two networks has more parameters, and which has more FLOPs? Count the paper's two at

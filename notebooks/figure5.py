@@ -46,7 +46,7 @@ from rslib.evidence import devices
 from rslib.recipes import efficientnet_rs
 from rslib.recipes.efficientnet_rs import FIGURE_5
 from rslib.recipes.scales import at_scale
-from rslib.report import claims, collect, pareto_plot, rescaled, speed, tables
+from rslib.report import claims, collect, estimate, pareto_plot, protocols, rescaled, speed
 from rslib.running import params
 
 asked = params.from_namespace(globals())
@@ -122,13 +122,13 @@ rescaled.resolutions(counted)
 #
 # B0 and B1 were trained at the scale `laptop`, each at its own resolution and at the lower one. They are
 # far from fitting their training images, and another seed changes the result by points: in so few steps,
-# at EfficientNet's rate, they do not finish learning. So these runs decide nothing, and their two claims
+# at EfficientNet's rate, they do not finish learning. So these runs, {term}`exploratory` as all share one training subset, decide nothing, and their two claims
 # are not on the [scorecard](../book/scorecard.md). A small image in a small network is not a large one in
 # a large one, either.
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "The runs", "code_prompt_hide": "The runs"}
 for results in groups:
-    display(Markdown(tables.headline(FIGURE_5, results)))
+    display(Markdown(protocols.headline(FIGURE_5, results)))
     display(rescaled.trained(results, asked.rows))
 
 # %% tags=["remove-input", "hide-output"] mystnb={"code_prompt_show": "How they were trained", "code_prompt_hide": "How they were trained"}
@@ -172,8 +172,8 @@ display(
 
 # %% tags=["remove-input", "hide-output", "words"] mystnb={"code_prompt_show": "The claims in numbers", "code_prompt_hide": "The claims in numbers"}
 for results in groups:
-    if not tables.no_evidence(results):
-        display(Markdown(f"**{tables.short(results)}**"))
+    if not protocols.no_evidence(results):
+        display(Markdown(f"**{protocols.short(results)}**"))
         display(claims.frame(FIGURE_5, results))
 display(
     Markdown(
@@ -189,7 +189,7 @@ display(
 # python -m rslib profile efficientnet_b3 --resolution 240       # one network: a minute
 # python -m rslib profile figure5                                # all eight: ten minutes
 # papermill notebooks/figure5.ipynb out.ipynb -p scale laptop \
-#   -p seeds 3                                                   # the runs: an hour
+#   -p seeds 3                                                   # the runs: see the table below
 # papermill notebooks/figure5.ipynb out.ipynb -p epochs 350      # ImageNet, on a GPU
 # ```
 #
@@ -197,7 +197,11 @@ display(
 #   and has not been run yet.
 # - `python -m rslib record profile` records what was measured, `make render` shows it.
 # - `-p rows b0-compound,b0-slow` trains some rows, `-p data_dir /path/to/images` takes other images.
-#
+
+# %% tags=["remove-input"]
+Markdown(estimate.of_page(FIGURE_5, groups))
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Which networks can lose the most? What does that say of compound scaling at large sizes?

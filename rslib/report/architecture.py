@@ -6,7 +6,7 @@ from rslib.recipes import pareto, resnet_rs, scaling
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.efficientnet_rs import FIGURE_5
 from rslib.report.cells import NONE, beside, printed
-from rslib.report.tables import between
+from rslib.report.numerals import between
 
 SETUPS = {  # columns of Table 10: rows of the book's tables that are trained so
     "resnet_2015": TABLE_1.rows[0],

@@ -5,7 +5,9 @@ from statistics import stdev
 import pandas as pd
 
 from rslib.evidence import stats, verdicts
-from rslib.report.tables import SPACE, probability, short, signed, span
+from rslib.report import standing
+from rslib.report.numerals import SPACE, probability, signed, span
+from rslib.report.protocols import short
 
 
 def sums(study):
@@ -50,12 +52,14 @@ def paper_effect(study, claim):
 
 
 def frame(study, results):
-    """What became of each claim under one protocol: effects in points, intervals, verdict."""
-    lines = []
-    for found in verdicts.findings(study, results):
+    """What became of each claim under one protocol: effects in points, intervals, verdict,
+    and the smallest effect that would have shown."""
+    lines, every = [], verdicts.findings(study, results)
+    for found in every:
         line = {
-            "the paper's claim": found.claim.says,
-            "verdict": found.verdict,  # first: on a phone the rest has to be scrolled to
+            "the paper's claim": standing.label(study, found.claim),
+            # first: on a phone the rest has to be scrolled to
+            "verdict": standing.marked(found.verdict),
             "n": found.n.replace(" ", SPACE),
             "paper": paper_effect(study, found.claim),
         }
@@ -66,6 +70,7 @@ def frame(study, results):
                 "pooled": span(found.seeds.interval()),
                 "over images": span(found.images.interval()),
                 "p, corrected": probability(found.p),
+                "visible": f"{standing.visible(found, len(every)):.1f}",
             }
         lines.append(line)
     return _by_claim(lines)

@@ -3,7 +3,7 @@
 from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import devices, results, verdicts
-from rslib.report import tables
+from rslib.report import protocols
 from rslib.running.params import Params
 
 
@@ -26,12 +26,12 @@ def collect(study, params, report=print):
 
     plan = runs.plan(study.name, params, report)
     found = sweep.complete(plan, params, report)
-    return tables.by_protocol(list(found.values()))
+    return protocols.by_protocol(list(found.values()))
 
 
 def recorded(study):
     """[[results], …] of the runs of a study that are recorded, one list a protocol."""
-    return tables.by_protocol(verdicts.of(study, results.recorded(study.folder)))
+    return protocols.by_protocol(verdicts.of(study, results.recorded(study.folder)))
 
 
 def profiled(study, params, report=print):

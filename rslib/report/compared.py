@@ -13,7 +13,7 @@ from rslib import paths
 from rslib.config import InputError
 from rslib.evidence import stats
 from rslib.evidence.stats import Estimate
-from rslib.report.tables import SPACE, between, signed, span
+from rslib.report.numerals import SPACE, between, signed, span
 
 FOLDER = "own"
 ROW = {"variant", "seed", "correct", "n", "cpu_seconds", "epochs"}

@@ -6,7 +6,8 @@ from typing import Any
 from rslib.config import InputError
 from rslib.evidence import prices
 from rslib.evidence.prices import rounded
-from rslib.report import tables
+from rslib.recipes import Study
+from rslib.report import protocols
 from rslib.running.estimate import DISK, GPUS, Run, all_reduce, on_gpus, seconds_of, steps_of
 
 LINKS = {"10 Gbit/s": 1.25e9, "100 Gbit/s": 12.5e9, "400 Gbit/s": 50e9}  # bytes a second
@@ -143,16 +144,31 @@ def measured(recorded: Mapping[str, Sequence[dict]], priced: Mapping[str, dict])
     """
     every = [result for results in recorded.values() for result in results]
     money = any(prices.of_session(priced, result["environment"])[0] for result in every)
-    heads = ["study", "scale, images", "runs", "machine", "hours of one process"]
+    heads = ["study", "scale, images", "runs", "machine", "hours of one process", "minutes a run"]
     heads += ["money"] if money else []
     rows = [heads, ["---", "---", "---:", "---", *(["---:"] * (len(heads) - 4))]]
     for name, results in recorded.items():
-        for group in tables.by_protocol(results):
-            hours = sum(result["timing"].get("seconds", 0) for result in group) / 3600
+        for group in protocols.by_protocol(results):
+            seconds = [result["timing"].get("seconds", 0) for result in group]
+            ends = dict.fromkeys(f"{each / 60:.1f}" for each in (min(seconds), max(seconds)))
             machines = sorted({s["device_name"] for result in group for s in result["sessions"]})
-            cells = [name, tables.short(group), f"{len(group)}", ", ".join(machines)]
-            rows.append([*cells, f"{hours:.1f}", *([spent(group, priced)] if money else [])])
+            cells = [name, protocols.short(group), f"{len(group)}", ", ".join(machines)]
+            cells += [f"{sum(seconds) / 3600:.1f}", " to ".join(ends)]
+            rows.append([*cells, *([spent(group, priced)] if money else [])])
     return as_markdown(rows)
+
+
+def of_page(study: Study, groups: Iterable[Sequence[dict]]) -> str:
+    """MyST: under a page's commands, what its recorded runs have taken, and where the rest is."""
+    runs = [result for group in groups for result in group]
+    paper = "[What a study costs](../book/cloud.md#what-a-study-costs) has the paper's scale"
+    if not runs:
+        return f"No run is recorded, so no time is known. {paper}."
+    name = study.title.split(":")[0]
+    caption = f"What the runs of {name} that this page shows have taken."
+    table = measured({study.name: runs}, prices.read())
+    unpriced = "" if "money" in table else ". No price of this machine is in `data/prices.csv`"
+    return f":::{{table}} {caption}\n\n{table}:::\n\n{paper}{unpriced}."
 
 
 def spent(group: Iterable[dict], priced: Mapping[str, dict]) -> str:

@@ -11,7 +11,7 @@ from rslib.evidence import blocks, verdicts
 from rslib.evidence.blocks import NO_LARGER, UNDECIDED, Judged
 from rslib.evidence.verdicts import Finding
 from rslib.recipes import Study
-from rslib.report import tables
+from rslib.report import numerals, protocols
 from rslib.report.plot import BLUE
 
 ORANGE = sns.color_palette("colorblind", 4)[3]
@@ -62,7 +62,7 @@ def lines(study: Study, groups: Sequence[Sequence[dict]], *, only=lambda claim: 
     for claim in filter(only, study.claims):
         effect = study.paper_effect(claim)
         marks = [
-            tables.NOT_RUN
+            numerals.NOT_RUN
             if held is None
             else mark(study, held[claim.id], group)
             if claim.id in held
@@ -176,4 +176,4 @@ def _draw(ax, place, one, paper):
 
 def of_groups(study: Study, groups: Sequence[Sequence[dict]]):
     """The figure of one study's claims, every set of results beside the others."""
-    return figure(lines(study, groups), [tables.short(group) for group in groups])
+    return figure(lines(study, groups), [protocols.short(group) for group in groups])

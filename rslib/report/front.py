@@ -3,23 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rslib.evidence import blocks, stats
 from rslib.evidence.blocks import Judged
 from rslib.recipes import Claim, Study
 from rslib.recipes.studies import STUDIES, TRAINED
-from rslib.report import forest, in_blocks, tables
+from rslib.report import forest, numerals, protocols, standing, tables
 
-# of each claim one version counts: these are tested again in blocks, and judged there
-AGAIN = {claim.id for claim in STUDIES["table1_blocks"].claims}
 # judged from networks that are far from trained: on its own page only
 NOTES = ("figure5",)
 
 
 def counted(study: Study) -> list[Claim]:
-    """The claims of a study that the front page counts."""
+    """The claims of a study that the front page counts; a contrast that is tested twice, once."""
     if study.name in NOTES:
         return []
-    return [c for c in study.claims if study.blocked or c.id not in AGAIN]
+    return [c for c in study.claims if study.blocked or c.id not in standing.AGAIN]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +31,13 @@ class Verdict:
 
     @property
     def sign(self) -> str:
-        return in_blocks.SYMBOLS.get(self.mark.verdict, "?")
+        return standing.SYMBOLS.get(self.mark.verdict, "?")
 
 
 def evidence(results: Sequence[dict]) -> list[list[dict]]:
     """Groups of one protocol that are judged at a reduced scale."""
-    groups = tables.by_protocol(results)
-    return [g for g in groups if g[0]["scale"] != "paper" and not tables.no_evidence(g)]
+    groups = protocols.by_protocol(results)
+    return [g for g in groups if g[0]["scale"] != "paper" and not protocols.no_evidence(g)]
 
 
 def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
@@ -53,27 +50,19 @@ def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
                 mark = forest.mark(study, one, group)
                 if one.claim.id in ids and isinstance(mark, forest.Mark):
                     about = {"study": study, "claim": one.claim, "images": where(group)}
-                    limit = visible(one, len(study.claims))
+                    limit = standing.visible(one, len(study.claims))
                     found.append(Verdict(mark=mark, visible=limit, **about))
     return found
 
 
 def where(group):
-    name, scale = tables.images(group), group[0]["scale"]
-    name = f"clips of {name}" if tables.kind(group) == "clips" else name
+    name, scale = protocols.images(group), group[0]["scale"]
+    name = f"clips of {name}" if protocols.kind(group) == "clips" else name
     return name if scale == "laptop" else f"{name} at the {scale} scale"
 
 
 def measured(one) -> bool:
     return (one.effect if isinstance(one, Judged) else one.seeds) is not None
-
-
-def visible(one, claims):
-    """claims: how many are corrected together."""
-    if isinstance(one, Judged):
-        return one.visible
-    corrected = blocks.visible(one.seeds, stats.ALPHA / claims)
-    return max(corrected, blocks.visible(one.own, stats.ALPHA))  # both have to distinguish it
 
 
 def provenance(recorded: Mapping[str, Sequence[dict]]) -> str:
@@ -113,15 +102,15 @@ def figure(recorded: Mapping[str, Sequence[dict]]):
 
 def _once(marks):
     """Images on which a study was not run are left blank, unless it was run on none."""
-    missing = all(mark == tables.NOT_RUN for mark in marks)
+    missing = all(mark == numerals.NOT_RUN for mark in marks)
     return [
-        "" if mark == tables.NOT_RUN and not (missing and place == 0) else mark
+        "" if mark == numerals.NOT_RUN and not (missing and place == 0) else mark
         for place, mark in enumerate(marks)
     ]
 
 
 HEADINGS = {
-    "table1": "Table 1, one training subset",
+    "table1": "Table 1, one training subset (exploratory)",
     "table1_blocks": "Table 1, in blocks",
 }
 
@@ -178,7 +167,7 @@ def coverage(recorded: Mapping[str, Sequence[dict]], devices: Mapping) -> str:
 
 def state(study: Study, results: Sequence[dict], scale: str) -> str:
     """✓ where runs of a scale are recorded for all that is claimed, ◐ for a part, ▷ for none."""
-    groups = [g for g in tables.by_protocol(results) if g[0]["scale"] == scale]
+    groups = [g for g in protocols.by_protocol(results) if g[0]["scale"] == scale]
     if not groups:
         return "▷"
     primary = [claim for claim in study.claims if not claim.after]

@@ -1,31 +1,20 @@
-"""Studies in blocks, for readers: the answer, the cells, the claims, and two figures."""
+"""Studies in blocks, for readers: the answer, the cells, the claims."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 
 from rslib.evidence import blocks, verdicts
-from rslib.evidence.blocks import NO_LARGER, UNDECIDED
+from rslib.evidence.blocks import UNDECIDED
 from rslib.report import claims as in_words
-from rslib.report import tables
-from rslib.report.tables import probability, signed, span
+from rslib.report import numerals, protocols, standing
+from rslib.report.numerals import probability, signed, span
 
-SYMBOLS = {
-    "same direction": "✓",
-    "opposite direction here": "✗",
-    "contradicted": "✗",
-    NO_LARGER: "–",
-    UNDECIDED: "?",
-    "regime not reached": "?",
-}
 KINDS = {"✓": "tip", "✗": "danger", "–": "note", "?": "warning"}  # of MyST's admonitions
 SPLITS = {  # beside what is judged, where a run has them
     "on training images": "train",
     "one frame": "one-frame",
     "shuffled frames": "shuffled",
 }
-COLORS = sns.color_palette("colorblind")
 
 
 def judged(study, results):
@@ -34,7 +23,7 @@ def judged(study, results):
 
 
 def answer(study, groups, caveat, also=()):
-    """Markdown: an admonition with the primary claims' verdicts; groups: as `tables.by_protocol`.
+    """Markdown: an admonition with the primary claims' verdicts; groups: of one protocol each.
 
     caveat: the strongest one, a sentence. also: ids of components that are told too.
     """
@@ -43,23 +32,24 @@ def answer(study, groups, caveat, also=()):
         shown = [f for f in judged(study, group) if not f.claim.after or f.claim.id in also]
         return [(found.verdict, sentence(found)) for found in shown]
 
-    return admonition(groups, told, caveat)
+    return admonition(study, groups, told, caveat)
 
 
-def admonition(groups, told, caveat):
+def admonition(study, groups, told, caveat):
     """MyST: what each set of runs says, under the colour of the weakest verdict.
 
     told: group -> [(verdict, sentence)]. Runs at paper scale are left out, and what is no evidence.
     """
-    groups = [g for g in groups if not tables.no_evidence(g) and g[0]["scale"] != "paper"]
+    groups = [g for g in groups if not protocols.no_evidence(g) and g[0]["scale"] != "paper"]
     lines, symbols = [], []
     for group in groups:
         for verdict, words in told(group):
-            symbols.append(SYMBOLS.get(verdict, "?"))
+            symbols.append(standing.SYMBOLS.get(verdict, "?"))
             lines.append(f"- {symbols[-1]} {words}")
-        count = f"{group[0]['protocol']['train_images']:,} {tables.kind(group)}"
-        images = f"{count} of {tables.images(group)}"
-        lines.append(f"\n{group[0]['scale'].capitalize()} scale: {images}. {caveat}".rstrip())
+        count = f"{group[0]['protocol']['train_images']:,} {protocols.kind(group)}"
+        images = f"{count} of {protocols.images(group)}"
+        head = f"{group[0]['scale'].capitalize()} scale, {standing.kind(study)}"
+        lines.append(f"\n{head}: {images}. {caveat}".rstrip())
     title, kind = "Answer", KINDS[max(symbols, key="✓–✗?".index, default="?")]
     if not groups:
         title, lines = "Not run yet", [f"No run is recorded. {caveat}"]
@@ -74,13 +64,13 @@ def sentence(found):
     seen = f"; visible from {found.visible:.1f} on" if found.verdict == UNDECIDED else ""
     return (
         f"{found.claim.says}: **{found.verdict}**, {signed(found.effect.value, 1)} points "
-        f"({spanned(found)}, n = {len(found.blocks)} blocks{seen})."
+        f"({spanned(found)}, {len(found.blocks)} blocks{seen})."
     )
 
 
 def reached(study, groups, id, split="train"):
     """A cell's mean top-1 in words, on its training images if no split is named; groups: as
-    `tables.by_protocol`."""
+    `protocols.by_protocol`."""
     scores = [verdicts.score(study, id, group, split=split).values() for group in groups]
     means = [f"{np.mean(list(held)):.0f} %" for held in scores if held]
     return " and ".join(means) or "an unknown share"
@@ -104,7 +94,7 @@ def frame(study, results):
     The paper's numbers stand beside evidence alone.
     """
     study = study.at(results[0]["scale"])
-    beside = not tables.no_evidence(results)
+    beside = not protocols.no_evidence(results)
     printed = beside and any(row.paper["top1"] is not None for row in study.rows)
     known = {split for run in results for split in run["metrics"]}
     there = {name: split for name, split in SPLITS.items() if split in known}
@@ -116,7 +106,7 @@ def frame(study, results):
         line = {"cell": row.label}
         if printed:
             line["paper"] = "" if row.paper["top1"] is None else f"{row.paper['top1']:.1f}"
-        line["here"] = tables.spread(scores, verdicts.diverged(study, row.id, results))
+        line["here"] = numerals.spread(scores, verdicts.diverged(study, row.id, results))
         for name, split in there.items():
             held = verdicts.score(study, row.id, results, split=split).values()
             line[name] = f"{np.mean(list(held)):.1f}" if held else ""
@@ -158,8 +148,8 @@ def claims(study, results):
     lines = []
     for found in judged(study, results):
         line = {
-            "claim": ("↳ " if found.claim.after else "") + found.claim.says,
-            "verdict": found.verdict,
+            "claim": ("↳ " if found.claim.after else "") + standing.label(study, found.claim),
+            "verdict": standing.marked(found.verdict),
             "paper": in_words.paper_effect(study, found.claim),
             "blocks": f"{len(found.blocks)}",
         }
@@ -194,7 +184,7 @@ def described(study, results):
     for claim in study.afterwards:
         found, _ = blocks.complete(study, claim, results)
         if len(found) < 2:
-            lines.append(f"- {claim.says}: {tables.NOT_RUN}.")
+            lines.append(f"- {claim.says}: {numerals.NOT_RUN}.")
             continue
         effect = blocks.effect(study, claim, results)
         lines.append(
@@ -202,47 +192,3 @@ def described(study, results):
             f"n = {len(found)} blocks)."
         )
     return "\n".join(lines)
-
-
-def lines(study, groups, series, *, xlabel, log=False):
-    """Top-1 of cells along an axis: {name: {place: row id}}; thin lines are blocks.
-
-    groups: results of one protocol each, a panel below the other; None without any.
-    """
-    if not groups:
-        return None
-    figure, axes = plt.subplots(
-        len(groups), 1, figsize=(7.2, 3.8 * len(groups)), sharex=True, squeeze=False
-    )
-    for ax, results in zip(axes[:, 0], groups, strict=True):
-        _lines(ax, study.at(results[0]["scale"]), results, series)
-        ax.set(ylabel="top-1, %", title=tables.short(results))
-    if log:
-        ax.set_xscale("log")
-    places = sorted({x for cells in series.values() for x in cells})
-    ax.set_xticks(places, [f"{x:g}" for x in places])
-    ax.minorticks_off()
-    ax.margins(x=0.15)
-    ax.set_xlabel(xlabel)
-    return figure
-
-
-def _lines(ax, study, results, series):
-    for color, (name, cells) in zip(COLORS, series.items(), strict=False):
-        scores = {x: verdicts.score(study, id, results) for x, id in cells.items()}
-        there = [x for x in scores if scores[x]]
-        if not there:
-            continue
-        for block in sorted({k for x in there for k in scores[x]}):
-            held = [(x, scores[x][block]) for x in there if block in scores[x]]
-            ax.plot(*zip(*held, strict=True), color=color, alpha=0.2, linewidth=1)
-        means = [np.mean(list(scores[x].values())) for x in there]
-        ax.plot(there, means, "o-", color=color, linewidth=2)
-        ax.annotate(
-            name,
-            (there[-1], means[-1]),
-            (8, 0),
-            textcoords="offset points",
-            color=color,
-            va="center",
-        )

@@ -12,6 +12,7 @@ from rslib.evidence import devices
 from rslib.evidence.blocks import UNDECIDED
 from rslib.recipes import pareto
 from rslib.report import cells, ratios
+from rslib.report.numerals import between
 from rslib.report.speed import (
     admonition,
     by_model,
@@ -22,7 +23,6 @@ from rslib.report.speed import (
     no_gpu,
     seconds,
 )
-from rslib.report.tables import between
 
 IMAGES = 32  # of which Table 3 states the memory
 

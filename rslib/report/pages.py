@@ -1,21 +1,27 @@
 """The book's pages that are generated from what is recorded. Only counted FLOPs need torch."""
 
-import json
-
-from rslib import paths
-from rslib.config import InputError
-from rslib.evidence import blocks, devices, verdicts
+from rslib.evidence import blocks, verdicts
 from rslib.recipes import pareto
-from rslib.report import claims, forest, front, in_blocks, memory, power_law, ratios, speed, tables
+from rslib.report import (
+    claims,
+    forest,
+    front,
+    in_blocks,
+    markdown,
+    memory,
+    numerals,
+    power_law,
+    protocols,
+    ratios,
+    speed,
+    standing,
+)
 
-WORDS, NUMBER = "---", "---:"  # how Markdown aligns a column
 PACE = (
     "How many times as fast ResNet-RS trains as an EfficientNet of about the same accuracy, by the "
     "paper and as measured."
 )
 LIGHTER = "EfficientNet's memory over that of ResNet-RS, for 32 images, printed and measured."
-FAST = "How many times as fast this book's code is as a peer's, with quartiles over n rounds."
-ROOFLINE = "The share of the device's roofline that a training step of each network reaches."
 PAGES = {"table1_blocks": "table1"}  # a study that is shown on another's page
 
 
@@ -29,25 +35,28 @@ def scorecard(studies, recorded):
 
 
 def _score(study, results):
-    groups = tables.by_protocol(results)
+    groups = protocols.by_protocol(results)
     ids = {claim.id for claim in front.counted(study) or study.laws}
-    found = [[f for f in _findings(study, group) if f.claim.id in ids] for group in groups]
+    every = [_findings(study, group) for group in groups]
+    found = [[f for f in findings if f.claim.id in ids] for findings in every]
     lines = [f"## [{study.title}](../notebooks/{PAGES.get(study.name, study.name)}.ipynb)", ""]
+    lines += [standing.tested(study), ""]
     for group, findings in zip(groups, found, strict=True):
-        lines += [f"- {tables.headline(study, group)} **{_tally(findings)}**"]
+        lines += [f"- {protocols.headline(study, group)} **{_tally(findings)}**"]
     if not any(group[0]["scale"] == "paper" for group in groups):
-        papers = tables.SPELT[study.rows[0].recipe.data.dataset]
+        papers = protocols.SPELT[study.rows[0].recipe.data.dataset]
         lines += [f"- paper scale, {papers}: no run is recorded yet."]
-    held = [_row("the paper's claim", "paper", *map(tables.short, groups))]
-    held += [_row(WORDS, NUMBER, *[WORDS] * len(groups))]
-    by_id = [{f.claim.id: f for f in findings} for findings in found]
+    held = [markdown.row("the paper's claim", "paper", *map(protocols.short, groups))]
+    held += [markdown.row(markdown.WORDS, markdown.NUMBER, *[markdown.WORDS] * len(groups))]
+    by_id = [{f.claim.id: f for f in findings} for findings in every]
     for claim in front.counted(study) or study.laws:
-        cells = (_verdict(held[claim.id]) if claim.id in held else "" for held in by_id)
+        cells = (_verdict(held[claim.id], len(held)) if claim.id in held else "" for held in by_id)
         printed = claims.claimed(claim) if study.laws else claims.paper_effect(study, claim)
-        held += [_row(claim.says, printed, *cells)]
+        says = claim.says if study.laws else standing.label(study, claim)
+        held += [markdown.row(says, printed, *cells)]
     name = study.title.split(":")[0]
     caption = "the paper's claims with the effects that it prints, and what each set of runs says"
-    lines += ["", *_captioned(f"{name}, {caption}.", held)]
+    lines += ["", *markdown.captioned(f"{name}, {caption}.", held)]
     if groups and study.afterwards:
         lines += ["", "Looked at afterwards, so without a verdict:", ""]
         told = in_blocks.described if study.blocked else claims.afterwards
@@ -67,13 +76,16 @@ def pace(recorded):
     if not any(held[0]["environment"]["device"] == "cuda" for held in recorded.values()):
         lines += ["- GPU: none is recorded yet."]
     names = [f"{name}, {variant}" for name, variant, _ in columns]
-    held = [_row("pair", "paper: V100, TPUv3", *names), _row(WORDS, NUMBER, *[WORDS] * len(names))]
+    held = [
+        markdown.row("pair", "paper: V100, TPUv3", *names),
+        markdown.row(markdown.WORDS, markdown.NUMBER, *[markdown.WORDS] * len(names)),
+    ]
     for match in ratios.stated():
         pair = f"{speed.label(match.ours)} against {speed.label(match.theirs)}"
         printed = f"{match.v100:.1f}, {match.tpu:.1f}"
         cells = (ratios.words(ratios.compare(match, of, v)) for _, v, of in columns)
-        held += [_row(pair, printed, *cells)]
-    lines += ["", *_captioned(PACE, held)]
+        held += [markdown.row(pair, printed, *cells)]
+    lines += ["", *markdown.captioned(PACE, held)]
     return "\n".join(lines) + "\n"
 
 
@@ -86,7 +98,10 @@ def lighter(recorded, counts):
     names = [
         f"{device}, {variant}, {memory.how(held, variant)}" for device, variant, held in columns
     ]
-    lines = [_row("pair", "paper: TPUv3", *names), _row(WORDS, NUMBER, *[WORDS] * len(names))]
+    lines = [
+        markdown.row("pair", "paper: TPUv3", *names),
+        markdown.row(markdown.WORDS, markdown.NUMBER, *[markdown.WORDS] * len(names)),
+    ]
     for match in memory.pairs():
         told = []
         for _, variant, held in columns:
@@ -94,9 +109,9 @@ def lighter(recorded, counts):
             words = f"{_signed(one.verdict)}: {one.value:.1f} ({one.span})" if one else ""
             told.append(words or ratios.NOT_MEASURED)
         pair = f"{speed.label(match.theirs)} : {speed.label(match.ours)}"
-        lines += [_row(pair, f"{memory.printed_ratio(match):.1f}", *told)]
+        lines += [markdown.row(pair, f"{memory.printed_ratio(match):.1f}", *told)]
     title = "## [Table 3: more parameters, less memory](../notebooks/table3.ipynb)"
-    return "\n".join([title, "", *_captioned(LIGHTER, lines)]) + "\n"
+    return "\n".join([title, "", *markdown.captioned(LIGHTER, lines)]) + "\n"
 
 
 def _findings(study, group):
@@ -115,43 +130,38 @@ def _tally(found):
     return f"Of {len(found)} claims{so_far}: {listed}."
 
 
-def _verdict(found):
+def _verdict(found, family):
+    """A cell of the scorecard; family: how many claims are corrected together on one subset."""
     if isinstance(found, power_law.Tested):
-        return found.verdict if found.p is None else f"{_signed(found.verdict)}: {found.measured}"
-    if isinstance(found, blocks.Judged):
-        if found.effect is None:
-            return found.verdict
-        effect = f"{tables.signed(found.effect.value, 2)} ({tables.span(found.effect.interval())})"
-        return f"{_signed(found.verdict)}: {effect}, n = {len(found.blocks)} blocks"
-    if not found.seeds:
+        told = f"{_signed(found.verdict)}: {found.measured}; visible from {found.visible} on"
+        return found.verdict if found.p is None else told
+    seen = standing.visible(found, family)
+    if seen is None:
         return found.verdict
-    effect = f"{tables.signed(found.seeds.value, 2)} ({tables.span(found.own.interval())})"
-    return f"{_signed(found.verdict)}: {effect}, n = {found.n}"
+    limit = f"visible from {seen:.1f} on"
+    if isinstance(found, blocks.Judged):
+        effect = (
+            f"{numerals.signed(found.effect.value, 2)} ({numerals.span(found.effect.interval())})"
+        )
+        return f"{_signed(found.verdict)}: {effect}, n = {len(found.blocks)} blocks; {limit}"
+    effect = f"{numerals.signed(found.seeds.value, 2)} ({numerals.span(found.own.interval())})"
+    return f"{_signed(found.verdict)}: {effect}, n = {found.n}; {limit}"
 
 
 def _signed(verdict):
     """A verdict after its symbol, so that a column can be read at a glance."""
-    return f"{in_blocks.SYMBOLS.get(verdict, '?')}{tables.SPACE}**{verdict}**"
-
-
-def _row(*cells):
-    return f"| {' | '.join(cells)} |"
-
-
-def _captioned(caption, lines):
-    """MyST: a table of Markdown with a number."""
-    return [f":::{{table}} {caption}", "", *lines, ":::", ""]
+    return f"{standing.SYMBOLS.get(verdict, '?')}{numerals.SPACE}**{verdict}**"
 
 
 def environment(studies, recorded):
     """Markdown: on what the recorded runs were made, a table for each protocol."""
     lines = []
     for study in studies:
-        for group in tables.by_protocol(recorded[study.name]):
-            name = f"{study.title.split(':')[0]}, {tables.short(group)}"
-            held = [_row(of, value) for of, value in _about(group).items()]
+        for group in protocols.by_protocol(recorded[study.name]):
+            name = f"{study.title.split(':')[0]}, {protocols.short(group)}"
+            held = [markdown.row(of, value) for of, value in _about(group).items()]
             caption = f"Software, machine and images of the runs of {name}."
-            lines += [f"## {name}", "", *_captioned(caption, ["| | |", "|---|---|", *held])]
+            lines += [f"## {name}", "", *markdown.captioned(caption, ["| | |", "|---|---|", *held])]
     return "\n".join(lines or ["No run is recorded yet."]) + "\n"
 
 
@@ -175,75 +185,4 @@ def _about(group):
         "code": f"commits {', '.join(sorted({session['commit'][:7] for session in sessions}))}",
         "protocol": f"`{group[0]['protocol']['id']}`",
         "images": f"{group[0]['protocol']['images']}, `{group[0]['data']['sha256'][:10]}`",
-    }
-
-
-def benches():
-    """What `bench/all.py` wrote of every machine, as it wrote it."""
-    found = []
-    for file in sorted((paths.RESULTS / "bench").glob("*.json")):
-        try:
-            found.append(json.loads(file.read_text(encoding="utf-8")))
-        except json.JSONDecodeError as error:
-            raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
-    return found
-
-
-def fast(found):
-    """Markdown: a table of ratios to peers for each machine; found: of `benches`."""
-    lines = []
-    for one in found:
-        about = one["environment"]
-        versions = {"torch": about["torch"], **one["versions"]}
-        loads = [row["load"][0][0] for row in one["rows"]]
-        commit = f"commit {about['commit'][:7]}" if about["commit"] else "no commit"
-        changed = ", changed since" if about["dirty"] else ""
-        lines += [
-            f"**{about['device_name']}**, {about['began'][:10]}, {commit}{changed}; "
-            f"{', '.join(f'{name} {version}' for name, version in versions.items())}; load of the "
-            f"machine before each {min(loads):.1f} to {max(loads):.1f}.",
-            "",
-        ]
-        held = [
-            _row("what", "ours : peer", "ratio", "goal", "seconds", "n"),
-            _row(WORDS, WORDS, *[NUMBER] * 4),
-        ]
-        for row in one["rows"]:
-            seconds = f"{tables.SPACE}:{tables.SPACE}".join(
-                f"{value:.3g}" for value in row["wall"]["seconds"]
-            )
-            ratio = _quartiles(row.get("cpu", row["wall"]))
-            names = (row["what"], f"{row['ours']} : {row['peer']}")
-            held += [_row(*names, ratio, row["goal"], seconds, str(row["rounds"]))]
-        lines += _captioned(f"{FAST} On {about['device_name']}.", held)
-    return "\n".join(lines or ["Nothing is recorded yet."]) + "\n"
-
-
-def _quartiles(clock):
-    low, middle, high = clock["ratio"]
-    return f"**{middle:.2f}** ({tables.between(f'{low:.2f}', f'{high:.2f}')})"
-
-
-def roofline(shares):
-    """Markdown: of each device, how much of its roofline every network of Table 7 reaches.
-
-    shares: {device: {(model, resolution, variant): 0 to 1}}.
-    """
-    lines = []
-    for device, found in shares.items():
-        variants = sorted({variant for _, _, variant in found})
-        held = [_row("network", "px", *variants), _row(WORDS, *[NUMBER] * (1 + len(variants)))]
-        for row in pareto.table_7():
-            cells = (found.get((row.name, row.resolution, variant)) for variant in variants)
-            shown = (f"{100 * share:.0f} %" if share else "not measured" for share in cells)
-            held += [_row(row.label, str(row.resolution), *shown)]
-        lines += _captioned(f"{ROOFLINE} On {device}.", held)
-    return "\n".join(lines or ["No device is recorded yet."]) + "\n"
-
-
-def shares(recorded, of_roof):
-    """What `roofline` takes; recorded: {device: measurements}, of_roof: of one measurement."""
-    return {
-        device: {devices.key(one): of_roof(one) for one in held if one["fits"]}
-        for device, held in recorded.items()
     }

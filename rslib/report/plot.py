@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 
 from rslib.evidence import verdicts
-from rslib.report import tables
+from rslib.report import protocols, tables
 
 KINDS = ("baseline", "training", "regularization", "architecture")
 COLORS = dict(zip(KINDS, sns.color_palette("colorblind", len(KINDS)), strict=True))
@@ -24,7 +24,7 @@ def ladder(study, groups):
     mark, a line through the means and their 95 % intervals. What is no evidence is shown only where
     nothing else is, without the paper's panel, means and intervals.
     """
-    evidence = [group for group in groups if not tables.no_evidence(group)]
+    evidence = [group for group in groups if not protocols.no_evidence(group)]
     alone = bool(groups) and not evidence
     panels = groups if alone else [[], *evidence]  # [] is the paper's
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 4.4), sharey=True, squeeze=False)
@@ -99,8 +99,8 @@ def _points(study, results):
 def _title(results):
     if not results:
         return "paper: ImageNet,\nmean of 2 runs"
-    label = fill(f"here: {tables.short(results)}", 24)
-    return f"{label}\nno result" if tables.no_evidence(results) else label
+    label = fill(f"here: {protocols.short(results)}", 24)
+    return f"{label}\nno result" if protocols.no_evidence(results) else label
 
 
 def curves(study, groups, titles):
@@ -123,7 +123,7 @@ def curves(study, groups, titles):
         for ax, id in zip(line, ids, strict=True):
             if verdicts.score(study, id, group):
                 handles, labels = _curves(ax, _curve(study, id, group))
-        line[0].set_ylabel(fill(f"{tables.short(group)}: top-1, %", 22))
+        line[0].set_ylabel(fill(f"{protocols.short(group)}: top-1, %", 22))
     lines = [(h, n) for h, n in zip(handles, labels, strict=True) if n not in ("images", "weights")]
     figure.legend(*zip(*lines, strict=True), loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -18,8 +18,8 @@ from rslib.evidence.blocks import UNDECIDED
 from rslib.evidence.verdicts import Results
 from rslib.recipes import Study, grid
 from rslib.recipes.grid import Law
-from rslib.report import in_blocks, tables
-from rslib.report.tables import SPACE, probability, signed, span
+from rslib.report import block_plot, in_blocks, numerals, protocols, standing
+from rslib.report.numerals import SPACE, probability, signed, span
 
 MARKERS = "v^osD"  # by resolution
 REDUCED_ONLY = "registered for the reduced grid"
@@ -154,11 +154,11 @@ def _percent(found):
 
 
 def _fine(interval):
-    return tables.span(interval, 3)
+    return numerals.span(interval, 3)
 
 
 def answer(study: Study, groups: Sequence[Results], caveat: str) -> str:
-    """Markdown: an admonition with every law's verdict; groups: as `tables.by_protocol`.
+    """Markdown: an admonition with every law's verdict; groups: as `protocols.by_protocol`.
 
     caveat: the strongest one, a sentence.
     """
@@ -166,7 +166,7 @@ def answer(study: Study, groups: Sequence[Results], caveat: str) -> str:
     def told(group):
         return [(found.verdict, sentence(found)) for found in findings(study, group)]
 
-    return in_blocks.admonition(groups, told, caveat)
+    return in_blocks.admonition(study, groups, told, caveat)
 
 
 def sentence(found: Tested) -> str:
@@ -184,7 +184,7 @@ def laws(study: Study, results: Results) -> pd.DataFrame:
     lines = [
         {
             "claim": found.claim.says,
-            "verdict": found.verdict,
+            "verdict": standing.marked(found.verdict),
             "here": found.measured,
             "p, corrected": "" if found.p is None else probability(found.p),
             "visible": found.visible,
@@ -243,11 +243,11 @@ def figure(study: Study, groups: Sequence[Results]):
 def _points(ax, study, results):
     held = cells(study, results)
     widths, sides = sorted(set(held.width)), sorted(set(held.px))
-    colors = dict(zip(widths, in_blocks.COLORS, strict=False))
+    colors = dict(zip(widths, block_plot.COLORS, strict=False))
     marks = dict(zip(sides, MARKERS, strict=False))
     for (width, px), part in held.groupby(["width", "px"]):
         ax.plot(part.flops, part.error, marks[px], color=colors[width], markersize=6)
-    ax.set(xscale="log", yscale="log", title=tables.short(results))
+    ax.set(xscale="log", yscale="log", title=protocols.short(results))
     ax.set_ylabel("error, %")
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter("{x:g}")

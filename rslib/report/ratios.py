@@ -12,10 +12,11 @@ from rslib.evidence import devices
 from rslib.evidence.blocks import UNDECIDED
 from rslib.evidence.devices import PROCESSES, STEPS
 from rslib.recipes import pareto
+from rslib.report.numerals import SPACE, between
 from rslib.report.speed import admonition, columns, find, head, label, no_gpu
-from rslib.report.tables import SPACE, between
 
 WITHIN = 1.25  # leads, ratios less one, that differ by no more than this factor are one size
+RULE = f"takes {STEPS} steps and {PROCESSES} processes"
 NOT_JUDGED, NOT_MEASURED = "not judged", "not measured"
 
 
@@ -102,12 +103,17 @@ def stated() -> list[pareto.Match]:
 
 
 def tally(measurements: Sequence[dict], variant: str) -> str:
-    """What became of the paper's pairs on a device: of 7 claims, 5 same direction, …"""
+    """What became of the paper's pairs on a device: of 7 claims, 5 same direction, …, with the rule
+    where one is not judged."""
+    counts = _counts(measurements, variant)
+    return f"{counts} (a verdict {RULE})" if NOT_JUDGED in counts else counts
+
+
+def _counts(measurements, variant):
     found = [compare(match, measurements, variant) for match in stated()]
     said = [one.verdict if one else NOT_MEASURED for one in found]
     counts = ", ".join(f"{said.count(word)} {word}" for word in dict.fromkeys(said))
-    rule = f" (a verdict takes {STEPS} steps and {PROCESSES} processes)"
-    return f"of {len(said)} claims, {counts}{rule if NOT_JUDGED in said else ''}"
+    return f"of {len(said)} claims, {counts}"
 
 
 def answer(recorded: Mapping[str, Sequence[dict]]) -> str:
@@ -121,11 +127,12 @@ def answer(recorded: Mapping[str, Sequence[dict]]) -> str:
         shown = max(signs[-len(found) :], key="✓✗?".index)
         values = [one.ratio[0] for one in found]
         told.append(
-            f"**{shown} {device}, {variant}: {tally(held, variant)}.** ResNet-RS trains "
+            f"**{shown} {device}, {variant}: {_counts(held, variant)}.** ResNet-RS trains "
             f"{min(values):.2f} to {max(values):.2f} times as fast ({_n(found)})."
         )
-    caveat = "Nothing was trained to its accuracy: the top-1 on this page are the paper's."
-    return admonition(signs, [*told, no_gpu(recorded), caveat])
+    rule = f"A verdict {RULE}." if any(NOT_JUDGED in words for words in told) else ""
+    caveat = "Accuracies are the paper's; nothing was trained to them."
+    return admonition(signs, [*told, rule, no_gpu(recorded), caveat])
 
 
 def _n(found):

@@ -16,6 +16,7 @@ from rslib.recipes import pareto
 from rslib.recipes.studies import TRAINED
 from rslib.report import (
     architecture,
+    benched,
     cells,
     estimate,
     explorer,
@@ -129,7 +130,7 @@ def generated():
         folder / "claims.svg": svg(front.figure(recorded)),
         folder / "claims.md": front.provenance(recorded),
         folder / "coverage.md": front.coverage(recorded, measured),
-        folder / "decided.md": found.decided(recorded, measured),
+        folder / "decided.md": found.decided(recorded, measured, networks),
         folder / "explorer.md": explorer.page(explored),
         folder / "hours.md": hours.table(explored["devices"], HOURS),
         folder / "study_costs.md": estimate.table(needed, explored, estimate.gpus(measured)),
@@ -138,9 +139,9 @@ def generated():
         folder / "environment.md": pages.environment(studies, recorded),
         folder / "pace.md": pages.pace(measured),
         folder / "memory.md": pages.lighter(measured, networks),
-        folder / "fast.md": pages.fast(pages.benches()),
+        folder / "fast.md": benched.fast(benched.benches()),
         folder / "ways.md": ways.shown(),
-        folder / "roofline.md": pages.roofline(pages.shares(measured, profile.of_roof)),
+        folder / "roofline.md": benched.roofline(benched.shares(measured, profile.of_roof)),
     }
 
 

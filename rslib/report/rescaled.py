@@ -8,7 +8,7 @@ import pandas as pd
 
 from rslib.evidence import devices, verdicts
 from rslib.recipes import efficientnet_rs, pareto
-from rslib.report import speed, tables
+from rslib.report import numerals, protocols, speed
 
 
 def resolutions(counts):
@@ -50,7 +50,7 @@ def costs(measurements, variant):
             ("and reach ResNet-RS, points", "ResNet-RS"),
         ):
             lost = may_lose(network, seconds, family) if gain else None
-            line[column] = "" if lost is None else tables.signed(lost).removeprefix("+")
+            line[column] = "" if lost is None else numerals.signed(lost).removeprefix("+")
         lines.append(line)
     return _by_size(lines)
 
@@ -71,7 +71,7 @@ def may_lose(network, seconds, family="EfficientNet"):
 
 
 def answer(recorded, groups):
-    """MyST: an admonition; recorded: {device: measurements}, groups: as `tables.by_protocol`."""
+    """MyST: an admonition; recorded: {device: measurements}, groups: as `protocols.by_protocol`."""
     told = ["**? Accuracy: not run on ImageNet.**"]
     for device, variant, held in speed.columns(recorded):
         seconds = seconds_of(held, variant)
@@ -89,7 +89,7 @@ def answer(recorded, groups):
                 "network."
             )
     told.append("The resolutions are this book's choice.")
-    if runs := sum(len(group) for group in groups if not tables.no_evidence(group)):
+    if runs := sum(len(group) for group in groups if not protocols.no_evidence(group)):
         told.append(f"{runs} reduced runs are undertrained and decide nothing.")
     return speed.admonition("?", [*told, speed.no_gpu(recorded)])
 
@@ -155,15 +155,15 @@ def trained(results, rows=()):
         scores = {w: verdicts.score(study, row.id, results, w) for w in ("raw", "ema")}
         runs = verdicts.runs_of(study, row.id, results)
         line = {"px here": f"{runs[0]['protocol']['resolution']}" if runs else ""}
-        line |= {"raw": tables.spread(scores["raw"]), "average": tables.spread(scores["ema"])}
+        line |= {"raw": numerals.spread(scores["raw"]), "average": numerals.spread(scores["ema"])}
         fit = verdicts.score(study, row.id, results, split="train").values()
         line["on training images"] = f"{mean(fit):.1f}" if fit else ""
         line["change, 95 %"] = ""
         own = f"{row.id[:2]}-compound"
         twice = all(len(verdicts.score(study, id, results)) > 1 for id in (row.id, own))
-        if row.kind == "slow" and twice and not tables.no_evidence(results):
+        if row.kind == "slow" and twice and not protocols.no_evidence(results):
             _, change = verdicts.effect(study, {row.id: 1, own: -1}, results)
-            value, span = tables.signed(change.value, 2), tables.span(change.interval())
+            value, span = numerals.signed(change.value, 2), numerals.span(change.interval())
             line["change, 95 %"] = f"{value} ({span})"
         lines.append(line | {"n": f"{len(scores['ema'])}"})
     return pd.DataFrame(lines, index=[row.label for row in shown])

@@ -9,7 +9,7 @@ from rslib.evidence import devices
 from rslib.evidence.released import percent
 from rslib.recipes import pareto, resnet_rs
 from rslib.report import cells, in_blocks
-from rslib.report.tables import between
+from rslib.report.numerals import between
 
 QUIET = timedelta(minutes=5)  # after which a load average of one minute has forgotten a measurement
 

@@ -10,7 +10,7 @@ from rslib import machine, paths
 from rslib.config import InputError
 from rslib.evidence import results
 from rslib.recipes.additive import TABLE_1
-from rslib.report import tables
+from rslib.report import numerals, protocols, tables
 
 NB = "\u00a0"
 OURS = ["Δ paper", "Δ here", "95 %", "p", "raw", "average", "on training images", "n"]
@@ -214,7 +214,7 @@ def test_a_table_has_means_changes_and_counts_over_seeds():
     assert change["+ Label Smoothing"] == "+8.00"
     assert table["95 %"]["+ Label Smoothing"] == ""  # one run says nothing of the spread
     assert table["n"]["+ Label Smoothing"] == "1 (1 diverged)"
-    assert raw["+ ResNet-D"] == tables.NOT_RUN and change["+ ResNet-D"] == ""
+    assert raw["+ ResNet-D"] == numerals.NOT_RUN and change["+ ResNet-D"] == ""
     assert table["Δ paper"]["+ EMA of weights"] == "+0.3"
 
 
@@ -223,10 +223,10 @@ def test_a_table_has_means_changes_and_counts_over_seeds():
 )
 def test_the_regime_gate_is_told_at_reduced_scale(raw, train, verdict):
     found = [result("epochs", raw=raw, train=train), result("cosine")]
-    line = tables.headline(TABLE_1, found)
+    line = protocols.headline(TABLE_1, found)
     assert f"Regime gate {verdict}" in line and f"{train / 10:.1f} %" in line
-    assert "Regime" not in tables.headline(TABLE_1, [result("cosine")])
-    assert "Regime" not in tables.headline(TABLE_1, [found[0] | {"scale": "paper"}])
+    assert "Regime" not in protocols.headline(TABLE_1, [result("cosine")])
+    assert "Regime" not in protocols.headline(TABLE_1, [found[0] | {"scale": "paper"}])
 
 
 @pytest.mark.parametrize(
@@ -246,13 +246,13 @@ def test_the_regime_gate_is_told_at_reduced_scale(raw, train, verdict):
 def test_images_that_are_not_the_published_ones_are_told(data, told):
     found = result(images=data["name"]) | {"scale": "paper"}
     found["data"] = data | {"classes": 1000}
-    assert tables.aside(found) == told
-    assert f"{told}, 350 epochs" in tables.headline(TABLE_1, [found])
+    assert protocols.aside(found) == told
+    assert f"{told}, 350 epochs" in protocols.headline(TABLE_1, [found])
 
 
 def test_rows_of_different_machines_are_told():
     elsewhere = SESSION | {"device_name": "a GPU", "precision": "bf16"}
-    line = tables.headline(TABLE_1, [result(), result("epochs") | {"sessions": [elsewhere]}])
+    line = protocols.headline(TABLE_1, [result(), result("epochs") | {"sessions": [elsewhere]}])
     assert line.endswith("Mixed machines: a CPU, fp32; a GPU, bf16.")
 
 
@@ -265,21 +265,23 @@ def test_what_may_stand_beside_the_paper():
     for short in (result() | {"scale": "smoke"}, result(long_epochs=30), dirty):
         table = tables.frame(TABLE_1, [short])
         assert list(table.columns) == ["top-1 here", "n"]
-        assert "No result: " in tables.headline(TABLE_1, [short])
-        assert "10 %" in tables.headline(TABLE_1, [short])
+        assert "No result: " in protocols.headline(TABLE_1, [short])
+        assert "10 %" in protocols.headline(TABLE_1, [short])
 
 
 def test_a_table_calls_its_images_what_they_are():
     folder = {"recipe": {"data": {"dataset": "folder"}}}
     found = [result(images="imagenet") | folder, result("epochs", images="pets") | folder]
-    assert tables.images([result()]) == "Fashion-MNIST"
-    assert tables.images([result(images="imagenet")]) == "ImageNet"
-    assert tables.images(found[:1]) == "imagenet"  # a folder of that name
-    assert "test images of imagenet, also named pets, 350" in tables.headline(TABLE_1, found)
+    assert protocols.images([result()]) == "Fashion-MNIST"
+    assert protocols.images([result(images="imagenet")]) == "ImageNet"
+    assert protocols.images(found[:1]) == "imagenet"  # a folder of that name
+    assert "test images of imagenet, also named pets, 350" in protocols.headline(TABLE_1, found)
 
 
 def test_protocols_are_never_mixed():
-    groups = tables.by_protocol([result(), result("epochs"), result(id="p2", train_images=10_000)])
+    groups = protocols.by_protocol(
+        [result(), result("epochs"), result(id="p2", train_images=10_000)]
+    )
     assert [[r["row"] for r in g] for g in groups] == [["cosine"], ["cosine", "epochs"]]
     other = result(seed=2) | {"recipe_sha256": "other"}
     with pytest.raises(InputError, match="different recipes"):

@@ -1,6 +1,6 @@
 """What tables say of clips: their name, and how many of those that are listed were found."""
 
-from rslib.report import tables
+from rslib.report import protocols
 
 
 def result(**data):
@@ -8,9 +8,9 @@ def result(**data):
 
 
 def test_clips_are_called_clips():
-    assert tables.kind([result()]) == "clips"
-    assert tables.kind([{"recipe": {"data": {}}}]) == "images"
-    assert tables.SPELT["kinetics-400"] == "Kinetics-400"
+    assert protocols.kind([result()]) == "clips"
+    assert protocols.kind([{"recipe": {"data": {}}}]) == "images"
+    assert protocols.SPELT["kinetics-400"] == "Kinetics-400"
 
 
 def test_what_a_copy_lacks_is_said_with_its_accuracy():
@@ -19,6 +19,6 @@ def test_what_a_copy_lacks_is_said_with_its_accuracy():
         "protocol": {"images": "kinetics-400"}
     }
     told = " (of listed clips 240,000 of 246,534 and 19,800 of 19,906 were found)"
-    assert tables.aside(lacking) == told
+    assert protocols.aside(lacking) == told
     whole = result(listed=listed, found=listed) | {"protocol": {"images": "kinetics-400"}}
-    assert tables.aside(whole) == ""
+    assert protocols.aside(whole) == ""

@@ -84,7 +84,7 @@ def test_networks_of_equal_flops_that_differ_are_told_from_chance():
 
 def test_tables_figure_and_scorecard_take_a_whole_grid():
     whole = results(tops())
-    assert power_law.laws(FIGURE_2, whole)["verdict"].iloc[0] == "same direction"
+    assert power_law.laws(FIGURE_2, whole)["verdict"].iloc[0] == "✓\u00a0same direction"
     assert list(power_law.rules(FIGURE_2).index) == [law.id for law in FIGURE_2.laws]
     shown = power_law.frame(FIGURE_2, whole)
     assert shown.shape == (9, 6) and (shown != "").all(axis=None)

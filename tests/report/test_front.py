@@ -12,7 +12,8 @@ from rslib.recipes import pareto
 from rslib.recipes.additive import TABLE_1
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.recipes.studies import TRAINED
-from rslib.report import counted, forest, found, front, render, tables
+from rslib.recipes.weight_decay import TABLE_2
+from rslib.report import counted, forest, found, front, numerals, render, standing, tables
 
 # longer training loses 10 points without regularization and gains 20 with it: every claim holds
 TOPS = {"none-short": 0.46, "none": 0.36, "all-short": 0.42, "all": 0.62}
@@ -26,8 +27,8 @@ def recorded():
 
 def test_the_answer_counts_each_verdict_and_names_what_waits(recorded):
     said = found.answer(recorded, (83, 83), {})
-    parts = "{term}`components <component>`"
-    assert f"**✓ 4 verdicts as in the paper, 2 of them of {parts}**" in said
+    assert "{term}`Confirmatory <confirmatory>`: 4 verdicts, **✓ 4 as in the paper**." in said
+    assert "xploratory" not in said
     assert "✗" not in said and "?" not in said
     assert "32 runs at the laptop scale" in said and "83 of 83" in said
     assert said.count(":::") == 2
@@ -36,7 +37,7 @@ def test_the_answer_counts_each_verdict_and_names_what_waits(recorded):
 def test_decided_claims_have_a_table_and_those_that_wait_are_named(recorded):
     said = found.decided(recorded, {})
     claim = "| All regularization together helps at 350 epochs | above 0 | ✓ +"
-    assert claim in said.replace(tables.SPACE, " ")
+    assert claim in said.replace(numerals.SPACE, " ")
     waiting = next(line for line in said.splitlines() if "Not judged yet" in line)
     assert "Table 2" in waiting and "Figure 3" in waiting and "in blocks" not in waiting
     assert said.startswith(":::{table} ") and said.count(":::") == 2
@@ -68,7 +69,14 @@ def test_without_runs_it_says_so():
 
 def test_a_claim_that_both_versions_of_table_1_test_counts_once():
     ids = [claim.id for study in (TABLE_1, TABLE_1_BLOCKS) for claim in front.counted(study)]
-    assert len(ids) == len(set(ids)) == len(TABLE_1.claims) + len(TABLE_1_BLOCKS.claims) - 3
+    assert len(ids) == len(set(ids)) == len(TABLE_1.claims) + len(TABLE_1_BLOCKS.claims) - 4
+    assert {id: (study.name, claim.id) for id, (study, claim) in standing.AGAIN.items()} == {
+        **{claim.id: ("table1_blocks", claim.id) for claim in TABLE_1_BLOCKS.claims},
+        "decay-interaction": ("table2", "lower-step"),
+    }
+    step = next(claim for claim in TABLE_2.claims if claim.id == "lower-step")
+    assert "the same contrast as in Table 1's first experiment" in standing.label(TABLE_2, step)
+    assert standing.label(TABLE_1, TABLE_1.claims[3]) == TABLE_1.claims[3].says
 
 
 def test_coverage_tells_whole_from_part_from_none(recorded):

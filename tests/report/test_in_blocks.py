@@ -12,7 +12,7 @@ from rslib.paths import ROOT
 from rslib.recipes.blocks import TABLE_1_BLOCKS
 from rslib.recipes.scaling import FIGURE_3
 from rslib.recipes.weight_decay import TABLE_2
-from rslib.report import collect, forest, in_blocks, pages
+from rslib.report import block_plot, collect, forest, in_blocks, pages
 
 PAPER = {"none-short": 0.50, "none": 0.46, "all-short": 0.46, "all": 0.56}
 CAVEAT = "Small images."
@@ -26,7 +26,7 @@ def results():
 def test_the_answer_has_verdict_effect_blocks_and_caveat_in_few_words(results):
     said = in_blocks.answer(TABLE_1_BLOCKS, [results], CAVEAT)
     assert said.startswith(":::{admonition} Answer\n:class: tip") and said.endswith(":::")
-    assert said.count("✓") == 2 and said.count("n = 8 blocks") == 2
+    assert said.count("✓") == 2 and said.count(", 8 blocks).") == 2
     assert CAVEAT in said and "**Paper scale: not run.**" in said
     turned = table(np.random.default_rng(1), {id: 1 - top for id, top in PAPER.items()})
     assert ":class: danger" in in_blocks.answer(TABLE_1_BLOCKS, [turned], CAVEAT)
@@ -67,7 +67,7 @@ def test_a_claim_of_no_effect_is_drawn_where_it_is():
     study = replace(TABLE_1_BLOCKS, claims=claims)
     found = table(np.random.default_rng(1), PAPER)
     (shown,) = in_blocks.claims(study, found).to_dict("records")
-    assert (shown["verdict"], shown["paper"]) == ("contradicted", "0")
+    assert (shown["verdict"], shown["paper"]) == ("✗\u00a0contradicted", "0")
     (ax,) = forest.of_groups(study, [found]).axes
     places = [x for line in ax.lines if line.get_marker() == "X" for x in line.get_xdata()]
     here = shown["here (95 %)"].split(" (")[0].replace("−", "-")
@@ -89,17 +89,21 @@ def test_a_block_that_is_left_out_is_named():
 
 def test_lines_and_scorecard_take_every_study(results):
     series = {"none": {90: "none-short", 350: "none"}, "all": {90: "all-short", 350: "all"}}
-    figure = in_blocks.lines(TABLE_1_BLOCKS, [results], series, xlabel="epochs", log=True)
+    figure = block_plot.lines(TABLE_1_BLOCKS, [results], series, xlabel="epochs", log=True)
     (ax,) = figure.axes
     assert len(ax.lines) == 2 * (8 + 1)
-    both = in_blocks.lines(TABLE_1_BLOCKS, [results, results], series, xlabel="epochs")
+    both = block_plot.lines(TABLE_1_BLOCKS, [results, results], series, xlabel="epochs")
     assert [len(ax.lines) for ax in both.axes] == [2 * (8 + 1)] * 2
-    assert in_blocks.lines(TABLE_1_BLOCKS, [], series, xlabel="epochs") is None
+    assert block_plot.lines(TABLE_1_BLOCKS, [], series, xlabel="epochs") is None
+    said = block_plot.ends(TABLE_1_BLOCKS, [results], series)
+    assert re.search(r": none [45]\d\.\d % at 90 and [45]\d\.\d % at 350; all 4", said)
+    assert block_plot.ends(TABLE_1_BLOCKS, [], series) == "No run is recorded."
     plt.close("all")
     held = {study.name: [] for study in (TABLE_1_BLOCKS, TABLE_2, FIGURE_3)}
     said = pages.scorecard([TABLE_1_BLOCKS, TABLE_2, FIGURE_3], held | {"table1_blocks": results})
     assert "notebooks/table1.ipynb" in said and "notebooks/table2.ipynb" in said
-    assert said.count("| ✓\u00a0**same direction**") == 4 and "n = 8 blocks" in said
+    assert said.count("| ✓\u00a0**same direction**") == said.count("n = 8 blocks; visible") == 4
+    assert said.count("{term}`Confirmatory <confirmatory>`") == 3 and "xploratory" not in said
     assert "| --- | ---: | --- |" in said and said.count("\n:::{table} ") == 3
 
 

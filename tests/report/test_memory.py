@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pytest
+from boxes import LIMIT, words
 
 from rslib.costs.counts import Counts, Layer
 from rslib.evidence import devices
@@ -111,7 +112,7 @@ def test_the_answer_names_device_interval_caveat_and_what_lacks():
 
 def test_the_recorded_answer_is_short():
     said = memory.answer(devices.recorded(), COUNTS)
-    assert len(said.split("\n\n")[1].split()) <= 60
+    assert len(words(said.split("\n\n")[1])) <= LIMIT
 
 
 def test_the_figure_has_every_cost_of_both_pairs():

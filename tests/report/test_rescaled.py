@@ -14,7 +14,7 @@ from rslib.costs import counts
 from rslib.evidence import devices, verdicts
 from rslib.recipes import efficientnet_rs, pareto
 from rslib.recipes.scales import at_scale
-from rslib.report import claims, collect, pages, pareto_plot, rescaled, tables
+from rslib.report import benched, claims, collect, pages, pareto_plot, protocols, rescaled, tables
 
 
 def device(seconds, kind="cpu"):
@@ -127,8 +127,8 @@ def test_the_front_page_judges_every_pair_that_the_paper_states():
 
 def test_the_roofline_has_a_line_for_every_row_of_table_7():
     held = device(PAPER)[:2]
-    shares = pages.shares({"a CPU": held}, lambda one: 0.25 if one is held[0] else 0.5)
-    shown = pages.roofline(shares).splitlines()
+    shares = benched.shares({"a CPU": held}, lambda one: 0.25 if one is held[0] else 0.5)
+    shown = benched.roofline(shares).splitlines()
     assert len([line for line in shown if "not measured" in line]) == 17
     assert f"| {pareto.table_7()[0].label} | 224 | 25 % |" in shown
     assert "| --- | ---: | ---: |" in shown and shown[0].startswith(":::{table} ")
@@ -161,17 +161,17 @@ BENCH = {
 
 def test_benches_show_ratios_by_cpu_seconds_and_what_they_are_measured_by(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RESULTS", tmp_path)
-    assert pages.fast(pages.benches()) == "Nothing is recorded yet.\n"
+    assert benched.fast(benched.benches()) == "Nothing is recorded yet.\n"
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench/a-cpu.json").write_text(json.dumps(BENCH))
-    shown = pages.fast(pages.benches()).replace("\u00a0", " ")
+    shown = benched.fast(benched.benches()).replace("\u00a0", " ")
     assert "**a CPU**, 2026-01-02, commit 0123456; torch 2, timm 1; load" in shown
     cells = "| a step | rslib : timm | **1.20** (1.10 … 1.30) | ≥ 1.15 | 2.1 : 2.6 | 8 |"
     assert cells in shown and "| --- | --- | ---: | ---: | ---: | ---: |" in shown
     assert ":::{table} " in shown and shown.count(":::") == 2
     (tmp_path / "bench/b-cpu.json").write_text('{"rows"')
     with pytest.raises(InputError, match=r"b-cpu\.json is no JSON"):
-        pages.benches()
+        benched.benches()
 
 
 def trained(seeds=3):
@@ -204,7 +204,7 @@ def trained(seeds=3):
 def test_whatever_is_trained_of_figure_5_can_be_shown():
     """It has neither a gate nor a ladder."""
     study, results = efficientnet_rs.FIGURE_5, list(trained())
-    line = tables.headline(study, results)
+    line = protocols.headline(study, results)
     assert "EfficientNet-B0, width 0.25, stem stride 2; EfficientNet-B1" in line
     assert "24 to 30 px" in line and "gate" not in line
     shown = rescaled.trained(results)
@@ -212,7 +212,8 @@ def test_whatever_is_trained_of_figure_5_can_be_shown():
     assert shown["change, 95 %"].iloc[1].startswith("−1.00 (") and shown["n"].tolist() == ["3"] * 4
     assert not [name for name in tables.text(study, results).split() if name == "Δ"]
     assert pages.scorecard([study], {"figure5": results}) == ""  # undertrained: on its page only
-    claims.frame(study, results)
+    shown = claims.frame(study, results)
+    assert all(float(value) > 0 for value in shown["visible"])
 
 
 def test_a_claims_sum_is_zero_for_networks_on_the_line():

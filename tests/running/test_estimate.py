@@ -9,7 +9,7 @@ from commandline import SMOKE
 from rslib.__main__ import main
 from rslib.config import Data, InputError, Model, Optim, Recipe
 from rslib.evidence import prices
-from rslib.recipes.studies import TRAINED
+from rslib.recipes.studies import STUDIES, TRAINED
 from rslib.report import estimate as shown
 from rslib.running import estimate, needs, runs, sweep, timing
 from rslib.running.estimate import Run, Step
@@ -173,14 +173,17 @@ def test_money_of_recorded_runs_is_by_their_share_of_a_priced_machine():
     cpu = [result("X", 6.0), result("X", 4.0)]  # a quarter of the smaller one
     gpu = [result("G", 1.0, device="cuda", world_size=8)]
     lines = shown.measured({"a": cpu, "b": gpu, "c": [result("Y", 1.0)]}, priced).splitlines()
-    assert lines[0].endswith("| hours of one process | money |")
+    assert lines[0].endswith("| hours of one process | minutes a run | money |")
     ends = [line.split(" | ", 4)[4] for line in lines[2:]]
     assert ends == [
-        "10.0 | 5 on demand (EUR, 2026-01-31) |",
-        "1.0 | 16 on demand (EUR, 2026-01-31) |",
-        "1.0 | no price |",
+        "10.0 | 240.0 to 360.0 | 5 on demand (EUR, 2026-01-31) |",
+        "1.0 | 60.0 | 16 on demand (EUR, 2026-01-31) |",
+        "1.0 | 60.0 | no price |",
     ]
     assert "money" not in shown.measured({"a": cpu}, {})
+    page = shown.of_page(STUDIES["table2"], [cpu])
+    assert "| table2 | " in page and "What the runs of Table 2 " in page
+    assert "No run is recorded" in shown.of_page(STUDIES["table2"], [])
 
 
 def test_disk_is_told_wherever_runs_are_trained(tmp_path):

@@ -18,7 +18,7 @@ from rslib.__main__ import main
 from rslib.config import InputError, sha256
 from rslib.evidence import released
 from rslib.models import named, resnet_rs
-from rslib.report import speed, tables
+from rslib.report import protocols, speed
 from rslib.weights import evaluate
 
 CLASSES = ("apple", "bee", "cat", "dog", "elm", "fox")
@@ -270,7 +270,7 @@ def test_many_classes_are_shown_by_the_lowest():
 
 def test_guessing_on_uneven_classes_names_the_largest():
     data = {"classes": 4, "test": 30}
-    assert tables.guessing(data) == "guessing scores 25 %"
-    assert tables.guessing(data | {"largest": 10}) == "naming the largest class scores 33.3 %"
+    assert protocols.guessing(data) == "guessing scores 25 %"
+    assert protocols.guessing(data | {"largest": 10}) == "naming the largest class scores 33.3 %"
     even = {"classes": 3, "test": 30, "largest": 10}
-    assert tables.guessing(even) == "guessing scores 33.3 %"
+    assert protocols.guessing(even) == "guessing scores 33.3 %"
