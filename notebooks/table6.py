@@ -68,7 +68,7 @@ CAVEAT = ""
 if on_clips or not judged:
     CAVEAT = "Classes: synthetic motion."
 if in_blocks.visible(TABLE_6, judged):
-    CAVEAT = f"Runs first guess, for varying times (see *Why*). {CAVEAT}"
+    CAVEAT = f"Runs first guess, for varying times (*Why*). {CAVEAT}"
 Markdown(in_blocks.answer(TABLE_6, groups, CAVEAT))
 
 # %% tags=["remove-input"] mystnb={"figure": {"caption": "The claims of Table 6 with the measured effects, in points. Bars are 95 % intervals, upright ticks are blocks, and the paper's direction is right of zero.", "name": "figure-claims-of-table-6"}, "image": {"alt": "A forest plot of the claims of Table 6: an interval, a mark and one tick for each block, to the right of zero in the paper's direction. Both intervals are wide and contain zero."}}
