@@ -59,6 +59,8 @@ def main():
         (out / name).mkdir(parents=True, exist_ok=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
+    if asked.device != "cpu" and commit.code_version()["dirty"]:  # minutes of a GPU would be lost
+        print(f"{commit.why_dirty()}: what is measured now cannot be recorded", flush=True)
     try:
         with held(out / "lock", report=print):
             return Call(asked, out).run()

@@ -88,3 +88,16 @@ def test_no_machine_is_too_fast_to_be_paced():
     """Seconds of training that ask for more steps than a whole run of this scale has."""
     task, recipe = gpu_evidence.made_up("cpu")
     assert len(task.image_set.train) / recipe.optim.batch_size * recipe.optim.epochs > 100_000
+
+
+@pytest.mark.parametrize(("device", "dirty", "warns"), [("cuda", True, True), ("cpu", True, False)])
+def test_code_that_no_commit_names_is_told_before_a_gpu_works(
+    device, dirty, warns, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", device, "--out", str(tmp_path)])
+    monkeypatch.setattr(gpu.commit, "code_version", lambda: {"dirty": dirty})
+    monkeypatch.setattr(gpu.Call, "__init__", lambda self, asked, out: None)
+    monkeypatch.setattr(gpu.Call, "run", lambda self: 0)
+    monkeypatch.setattr(gpu.signal, "signal", lambda number, handler: None)
+    assert gpu.main() == 0
+    assert ("cannot be recorded" in capsys.readouterr().out) == warns
