@@ -90,12 +90,12 @@ def test_no_machine_is_too_fast_to_be_paced():
     assert len(task.image_set.train) / recipe.optim.batch_size * recipe.optim.epochs > 100_000
 
 
-@pytest.mark.parametrize(("device", "dirty", "warns"), [("cuda", True, True), ("cpu", True, False)])
+@pytest.mark.parametrize(("device", "warns"), [("cuda", True), ("cpu", False)])
 def test_code_that_no_commit_names_is_told_before_a_gpu_works(
-    device, dirty, warns, tmp_path, monkeypatch, capsys
+    device, warns, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", device, "--out", str(tmp_path)])
-    monkeypatch.setattr(gpu.commit, "code_version", lambda: {"dirty": dirty})
+    monkeypatch.setattr(gpu.commit, "code_version", lambda: {"dirty": True})
     monkeypatch.setattr(gpu.Call, "__init__", lambda self, asked, out: None)
     monkeypatch.setattr(gpu.Call, "run", lambda self: 0)
     monkeypatch.setattr(gpu.signal, "signal", lambda number, handler: None)
