@@ -18,7 +18,8 @@
 #
 # The paper's claim (§7.5, Table 6): on Kinetics-400 {cite:p}`kay2017kinetics` training methods alone raise a 3D ResNet-50 from
 # 73.4 to 77.4 %, and Squeeze-and-Excitation
-# {cite:p}`hu2018squeeze` and ResNet-D {cite:p}`he2019bag` raise it to 78.2 %.
+# {cite:p}`hu2018squeeze` and ResNet-D {cite:p}`he2019bag` raise it to 78.2 %. The clips embedded here differ in motion alone,
+# while most videos of Kinetics can be told apart by their appearance.
 
 # %% tags=["parameters", "hide-input"] mystnb={"code_prompt_show": "The parameters of this notebook", "code_prompt_hide": "The parameters of this notebook"}
 scale: str = "auto"  # smoke, laptop, gpu or paper; auto takes what machine and data allow

@@ -13,14 +13,16 @@ ROOFLINE = "The share of the device's roofline that a training step of each netw
 
 
 def benches():
-    """What `bench/all.py` wrote of every machine, as it wrote it."""
+    """What `bench/all.py` wrote of every machine: GPUs first, then those with most rows."""
     found = []
     for file in sorted((paths.RESULTS / "bench").glob("*.json")):
         try:
             found.append(json.loads(file.read_text(encoding="utf-8")))
         except json.JSONDecodeError as error:
             raise InputError(f"{file} is no JSON ({error}); restore or remove it") from error
-    return found
+    return sorted(
+        found, key=lambda one: (one["environment"]["device"] != "cuda", -len(one["rows"]))
+    )
 
 
 def fast(found):

@@ -186,21 +186,25 @@ def spent(group: Iterable[dict], priced: Mapping[str, dict]) -> str:
     return " and ".join(prices.in_words(price, [amount]) for price, amount in each)
 
 
-def prediction(explored: Mapping[str, Any]) -> str:
-    """Markdown: milliseconds of gradients around a ring, and their share of a step on V100s.
+def prediction(explored: Mapping[str, Any], names: Iterable[str] = (PAPERS_GPU,)) -> str:
+    """Markdown: milliseconds of gradients around a ring, and their share of a step of each GPU.
 
-    The share is the most that it costs: nothing is hidden behind the backward pass.
+    The share is the most that it costs: nothing is hidden behind the backward pass. names: as of
+    `gpus`; what has no measured step of a network has no line of it.
     """
-    networks = next(one for one in explored["devices"] if one["device"] == PAPERS_GPU)["networks"]
-    heads = ["network", "gradients, MB", "step, ms", "GPUs", *LINKS]
-    rows = [heads, ["---", *(["---:"] * (len(heads) - 1))]]
-    for name in PREDICTED:
-        point, step = explored["points"][name], networks[name]["seconds"]
-        about = [point["label"], f"{4 * point['parameters'] / 1e6:.0f}", f"{1000 * step:,.0f}"]
-        for gpus in RINGS:
-            each = [all_reduce(point["parameters"], gpus, speed) for speed in LINKS.values()]
+    heads = ["network", "gradients, MB", "machine", "step, ms", "GPUs", *LINKS]
+    rows = [heads, ["---", "---:", "---", *(["---:"] * (len(heads) - 3))]]
+    known = [one for one in explored["devices"] if one["device"] in list(names)]
+    for name, one in ((n, one) for n in PREDICTED for one in known if n in one["networks"]):
+        point, step = explored["points"][name], one["networks"][name].get("seconds")
+        if not step:  # it did not fit
+            continue
+        about = [point["label"], f"{4 * point['parameters'] / 1e6:.0f}"]
+        about += [f"{one['device']}, {one['variant']}", f"{1000 * step:,.0f}"]
+        for ring in RINGS:
+            each = [all_reduce(point["parameters"], ring, speed) for speed in LINKS.values()]
             cells = [f"{1000 * t:,.0f} ms, {100 * t / (step + t):.1f} %" for t in each]
-            rows.append([*about, f"{gpus}", *cells])
+            rows.append([*about, f"{ring}", *cells])
     return as_markdown(rows)
 
 

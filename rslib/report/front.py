@@ -48,9 +48,9 @@ def judged(recorded: Mapping[str, Sequence[dict]]) -> list[Verdict]:
         for group in evidence(recorded[study.name]):
             for one in forest.findings(study, group):
                 mark = forest.mark(study, one, group)
-                if one.claim.id in ids and isinstance(mark, forest.Mark):
+                limit = standing.visible(one, len(study.claims))
+                if one.claim.id in ids and isinstance(mark, forest.Mark) and limit is not None:
                     about = {"study": study, "claim": one.claim, "images": where(group)}
-                    limit = standing.visible(one, len(study.claims))
                     found.append(Verdict(mark=mark, visible=limit, **about))
     return found
 

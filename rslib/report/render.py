@@ -125,7 +125,7 @@ def generated():
     }
     folder = paths.ROOT / "book" / "generated"
     return {
-        folder / "all_reduce.md": estimate.prediction(explored),
+        folder / "all_reduce.md": estimate.prediction(explored, estimate.gpus(measured)),
         folder / "answer.md": found.answer(recorded, cells.tally(recipes), measured, networks),
         folder / "claims.svg": svg(front.figure(recorded)),
         folder / "claims.md": front.provenance(recorded),

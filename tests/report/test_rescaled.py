@@ -137,6 +137,7 @@ def test_the_roofline_has_a_line_for_every_row_of_table_7():
 
 BENCH = {
     "environment": {
+        "device": "cpu",
         "device_name": "a CPU",
         "began": "2026-01-02T03:04:05",
         "commit": "0123456789abcdef",

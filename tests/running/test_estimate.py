@@ -154,8 +154,8 @@ def test_the_share_of_gradients_in_a_step_is_predicted():
     """100 MB of gradients, by hand: 8 GPUs send 175 MB, which 1.25 GB/s take in 140 ms."""
     lines = shown.prediction(EXPLORED).splitlines()
     assert lines[2] == (
-        "| A | 100 | 400 | 8 | 140 ms, 25.9 % | 14 ms, 3.4 % | 4 ms, 0.9 % |"  # 140 of 540
-    )
+        "| A | 100 | V100 (paper), fp32 | 400 | 8 | 140 ms, 25.9 % | 14 ms, 3.4 % | 4 ms, 0.9 % |"
+    )  # 140 of 540
     assert "| 64 | 158 ms, 28.3 % |" in lines[3]  # 126 / 64 · 100 MB
     assert len(lines) == 2 + 3 * len(shown.PREDICTED)
 
