@@ -12,6 +12,7 @@ from rslib.evidence import results
 from rslib.recipes.video import TABLE_6
 from rslib.recipes.video_scales import at_scale
 from rslib.report import tables
+from rslib.report.unread import sentence
 from rslib.running import runs
 from rslib.tasks.video import Video
 from rslib.training import distributed, engine, unread
@@ -111,5 +112,5 @@ def lost(data=(), **unreadable):
     ],
 )
 def test_what_was_lost_is_one_sentence(found, told):
-    said = tables.unread.sentence(found, "clips")
+    said = sentence(found, "clips")
     assert said == (f"Files that could not be read: {told}" if told else "")
